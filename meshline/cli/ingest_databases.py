@@ -24,6 +24,16 @@ HistoryDays: TypeAlias = Annotated[
     int, typer.Option(help="For how many days a query counts that is no longer in the history.", min=1, max=3650)
 ]
 
+DatabaseNames: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--database",
+        help="Where the tables of a database that the tool connects to are, if its address does not state it; may be repeated.",
+        show_default=False,
+        metavar="NAME=NAMESPACE",
+    ),
+]
+
 
 def _parse_owners(given: list[str] | None) -> dict[str, str]:
     from meshline.errors import InvalidInput
@@ -181,14 +191,7 @@ def superset(
     password: Annotated[str, typer.Option(help="Its password, as '${NAME}'.", metavar="PASSWORD")] = "",
     provider: Annotated[str, typer.Option(help="Where the account is: db or ldap.", metavar="NAME")] = "db",
     token: Annotated[str, typer.Option(help="Instead of an account, a bearer token, as '${NAME}'.", metavar="TOKEN")] = "",
-    database: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Where the tables of a database of Superset are, if its address does not state it; may be repeated.",
-            show_default=False,
-            metavar="NAME=NAMESPACE",
-        ),
-    ] = None,
+    database: DatabaseNames = None,
     strict: Strict = False,
     store: Store = None,
     server: Server = None,
@@ -204,6 +207,30 @@ def superset(
         "databases": _parse_databases(database),
     }
     ingest_source("superset", keys, strict=strict, store=store, server=server)
+
+
+def metabase(
+    url: Annotated[str, typer.Argument(help="The address of Metabase, e.g. http://metabase:3000.", metavar="URL", show_default=False)],
+    *,
+    name: SourceName = "default",
+    api_key: Annotated[str, typer.Option(help="An API key, as '${NAME}', an environment variable.", metavar="KEY")] = "",
+    user: Annotated[str, typer.Option(help="Instead of a key, the e-mail address of an account.", metavar="ADDRESS")] = "",
+    password: Annotated[str, typer.Option(help="Its password, as '${NAME}'.", metavar="PASSWORD")] = "",
+    database: DatabaseNames = None,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Read the dashboards, questions and models of a Metabase."""
+    keys = {
+        "name": name,
+        "url": url,
+        "api_key": api_key,
+        "user": user,
+        "password": password,
+        "databases": _parse_databases(database),
+    }
+    ingest_source("metabase", keys, strict=strict, store=store, server=server)
 
 
 def _parse_databases(given: list[str] | None) -> dict[str, dict[str, str]]:

@@ -33,6 +33,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "bigquery": ("meshline.ingest.sources.databases.bigquery", "BigQuery", "sql"),
     "redshift": ("meshline.ingest.sources.databases.redshift", "Redshift", "sql"),
     "registry": ("meshline.ingest.sources.schema_registry.source", "SchemaRegistry", "avro"),
+    "metabase": ("meshline.ingest.sources.dashboards.metabase", "Metabase", "sql"),
     "superset": ("meshline.ingest.sources.dashboards.superset", "Superset", "sql"),
     "datahub": ("meshline.ingest.sources.datahub.source", "DataHub", ""),
     "ranger": ("meshline.ingest.sources.ranger.source", "Ranger", ""),

@@ -168,4 +168,9 @@ TRIED = (
         "dashboards, charts, the columns that they use, filters, datasets of SQL, owners, last view",
         "alerts, reports by mail, row-level security", "tests/ingest/sources/test_superset.py",
     ),
+    TriedSystem(
+        "Metabase", "its API as of 0.41 to 0.58", Trial.DOCUMENTED, "metabase",
+        "dashboards, questions, models, metrics: queries in both forms of MBQL, SQL with its template tags, filters, owners, last view",
+        "alerts, subscriptions, actions, permissions", "tests/ingest/sources/test_metabase.py",
+    ),
 )  # fmt: skip

@@ -45,6 +45,7 @@ SYSTEMS: Mapping[str, System] = {
     **dict.fromkeys(("awsathena", "athena"), System("athena", "awsathena", catalogs=True)),
 }
 UNKNOWN = System("", "")
+UNLOCATED = "its address does not state where its tables are: state it under `databases`"
 
 
 class DatabaseName(BaseModel):
@@ -72,6 +73,14 @@ class Database(NamedTuple):
     def defaults(self) -> Relation:
         """The catalog and schema of names that have none, as SQL is read."""
         return (self.catalog, self.schema) if self.system.catalogs else (self.schema,)
+
+    def move(self, stated: DatabaseName | None, context: Context) -> Database:
+        """This database where the user states that it is."""
+        if stated is None:
+            return self
+        catalog = self.catalog if stated.catalog is None else stated.catalog
+        namespace, schema = context.resolve_namespace(stated.namespace), self.schema or self.system.schema
+        return self._replace(namespace=namespace, catalog=catalog, schema=schema, fixed=stated.catalog is not None)
 
     def build_key(self, relation: Relation, context: Context) -> AssetKey | None:
         """The dataset of a table's name, outermost part first; None if the database is not located."""

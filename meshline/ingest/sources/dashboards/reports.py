@@ -7,13 +7,17 @@ charts are made of, becomes a dataset of the tool, into which the columns of tab
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from meshline.graph import model
 from meshline.graph.content import encode_facts
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json, drop_empty_attributes
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json, drop_empty_attributes, to_micros
 from meshline.graph.naming import is_email
 from meshline.ingest.sources.base import Context, Entry
+from meshline.words import format_count
+
+MAX_WARNINGS = 100
 
 
 class Use(NamedTuple):
@@ -132,3 +136,39 @@ def build_column_flows(key: AssetKey, column: str, sources: Iterable[Use]) -> li
         else:
             flows.append(Flow(use.dataset, key))
     return flows
+
+
+def build_condition_flows(key: AssetKey, sources: Iterable[Use]) -> list[Flow]:
+    """The flows into a model as a whole from the columns that it is filtered, joined, grouped or sorted by."""
+    flows: list[Flow] = []
+    for use in sources:
+        if use.column:
+            flows.append(Flow(model.build_column_key(use.dataset, use.column), key, FlowType.INDIRECT, "FILTER"))
+            flows.append(Flow(use.dataset, key, covered=True))
+        else:
+            flows.append(Flow(use.dataset, key))
+    return flows
+
+
+class Warnings:
+    """What could not be read, each once, and the first of them in words."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, None] = {}
+
+    def add(self, text: str) -> None:
+        self._found[text] = None
+
+    def list_first(self) -> list[str]:
+        """At most MAX_WARNINGS, and how many more there are."""
+        found = list(self._found)
+        more = [f"and {format_count(len(found) - MAX_WARNINGS, 'more warning')}"] if len(found) > MAX_WARNINGS else []
+        return [*found[:MAX_WARNINGS], *more]
+
+
+def parse_time(text: str | None) -> int | None:
+    """A time of a tool in ISO 8601, in microseconds; None if it is none."""
+    try:
+        return None if not text else to_micros(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from meshline.errors import InvalidInput
-from meshline.graph.model import AssetKey, Flow
+from meshline.graph.model import AssetKey, AssetKind, Flow, build_dataset_key
+from meshline.ingest.sources.dashboards.reports import Use
 from meshline.ingest.sources.sql.facts import Statement, build_table_facts
 from meshline.sql.dialects import get_rules
 from meshline.sql.script import Lineage, Relation, ScriptReader, parse_piece, split_script
@@ -60,6 +61,15 @@ def read_query(
     if plain != sql:
         notes.append("it has templates, whose values are unknown")
     return Query(facts.flows, lineage.columns, (*notes, *lineage.unresolved))
+
+
+def list_query_uses(query: Query) -> Iterator[Use]:
+    """The columns that a query reads, and the tables of which it is not known which columns."""
+    for flow in query.flows:
+        if flow.start.kind is AssetKind.COLUMN:
+            yield Use(build_dataset_key(*flow.start.parts[:2]), flow.start.name)
+        elif not flow.covered:
+            yield Use(flow.start)
 
 
 def list_expression_columns(sql: str, dialect: str) -> list[str]:

@@ -10,17 +10,19 @@ from urllib.parse import urljoin
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph.model import AssetKey, Flow, Json, to_micros
+from meshline.graph.model import AssetKey, Flow, Json
 from meshline.ingest.sources.base import Context, Item, Refusal
-from meshline.ingest.sources.dashboards.database_names import Database, DatabaseName, parse_address
+from meshline.ingest.sources.dashboards.database_names import UNLOCATED, Database, DatabaseName, parse_address
 from meshline.ingest.sources.dashboards.reports import (
     Model,
     ModelColumn,
     Report,
     Use,
+    Warnings,
     build_column_flows,
     build_model_entry,
     build_report_entries,
+    parse_time,
 )
 from meshline.ingest.sources.dashboards.sql_models import list_expression_columns, read_query
 from meshline.ingest.sources.dashboards.superset_api import (
@@ -37,9 +39,7 @@ from meshline.ingest.sources.dashboards.superset_api import (
     Tag,
     User,
 )
-from meshline.words import format_count
 
-MAX_WARNINGS = 100
 MAX_DEPTH = 20  # of the parameters of a chart
 VIEWS = 10_000  # newest rows of the log that are read
 OWN_TAG = (1, "1", "custom", "TagType.custom")  # made by people; others repeat the type and the owners
@@ -52,16 +52,14 @@ class SupersetReader:
         self._client = client
         self._named = databases
         self._context = context
-        self._warnings: dict[str, None] = {}
+        self._warnings = Warnings()
         self._databases: dict[int, Database] = {}
         self._datasets: dict[int, tuple[Dataset, AssetKey | None]] = {}
         self._mails: dict[int, str] = {}
         self._columns: dict[AssetKey, list[str]] = {}
 
     def list_warnings(self) -> list[str]:
-        found = list(self._warnings)
-        more = [f"and {format_count(len(found) - MAX_WARNINGS, 'more warning')}"] if len(found) > MAX_WARNINGS else []
-        return [*found[:MAX_WARNINGS], *more]
+        return self._warnings.list_first()
 
     def read_items(self) -> Iterator[Item]:
         client = self._client
@@ -100,13 +98,9 @@ class SupersetReader:
         if link.id not in self._databases:
             found = self._client.read_one(Connection, f"database/{link.id}/connection")
             database = parse_address(found.sqlalchemy_uri or "", found.backend or "")
-            stated = self._named.get(found.database_name or link.database_name)
-            if stated is not None:
-                namespace = self._context.resolve_namespace(stated.namespace)
-                catalog = database.catalog if stated.catalog is None else stated.catalog
-                database = database._replace(namespace=namespace, catalog=catalog, fixed=stated.catalog is not None)
-            elif not database.namespace:
-                self._warn(f"database {found.database_name!r}: its address does not state where its tables are: state it under `databases`")
+            database = database.move(self._named.get(found.database_name or link.database_name), self._context)
+            if not database.namespace:
+                self._warn(f"database {found.database_name!r}: {UNLOCATED}")
             self._databases[link.id] = database
         return self._databases[link.id]
 
@@ -145,7 +139,7 @@ class SupersetReader:
             sql=sql,
             description=dataset.description or "",
             owners=tuple(self._list_owners(dataset.owners)),
-            time=_parse_time(dataset.changed_on_utc),
+            time=parse_time(dataset.changed_on_utc),
         )
 
     def _build_calculated(self, dataset: Dataset, key: AssetKey, column: DatasetColumn) -> list[Flow]:
@@ -236,7 +230,7 @@ class SupersetReader:
             owners=tuple(self._list_owners(one.owners)),
             tags=tuple(_list_tags(one.tags)),
             attributes=attributes | viewed.get(one.id, {}),
-            time=max(filter(None, (_parse_time(one.changed_on_utc), *(_parse_time(chart.changed_on_utc) for chart in own))), default=None),
+            time=max(filter(None, (parse_time(one.changed_on_utc), *(parse_time(chart.changed_on_utc) for chart in own))), default=None),
         )
 
     def _find_filters(self, one: Dashboard) -> frozenset[Use]:
@@ -265,7 +259,7 @@ class SupersetReader:
             description=chart.description or "",
             owners=tuple(self._list_owners(chart.owners)),
             tags=tuple(_list_tags(chart.tags)),
-            time=_parse_time(chart.changed_on_utc),
+            time=parse_time(chart.changed_on_utc),
         )
 
     def _read_views(self) -> dict[int, dict[str, Json]]:
@@ -287,21 +281,14 @@ class SupersetReader:
             yield owner.email or self._mails.get(owner.id) or " ".join(filter(None, (owner.first_name, owner.last_name)))
 
     def _warn(self, text: str) -> None:
-        self._warnings[text] = None
+        self._warnings.add(text)
 
 
 def _list_tags(tags: Iterable[Tag]) -> Iterator[str]:
     return (tag.name for tag in tags if tag.type in OWN_TAG and tag.name)
 
 
-def _parse_time(text: str | None) -> int | None:
-    try:
-        return None if not text else to_micros(datetime.fromisoformat(text))
-    except ValueError:
-        return None
-
-
 def _format_time(text: str) -> str:
     """A time of the log, which is UTC without a zone, to the second."""
-    micros = _parse_time(text)
+    micros = parse_time(text)
     return text if micros is None else datetime.fromtimestamp(micros // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
