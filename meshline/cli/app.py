@@ -95,6 +95,7 @@ ingest.command()(ingest_commands.marquez)
 ingest.command()(ingest_commands.registry)
 ingest.command()(ingest_databases.superset)
 ingest.command()(ingest_databases.metabase)
+ingest.command()(ingest_databases.tableau)
 
 check = typer.Typer(invoke_without_command=True)
 check.callback()(check_commands.check)

@@ -233,6 +233,21 @@ def metabase(
     ingest_source("metabase", keys, strict=strict, store=store, server=server)
 
 
+def tableau(
+    file: Annotated[list[str], typer.Argument(help="Answers of Tableau's Metadata API (JSON), and patterns.", metavar="FILE...")],
+    *,
+    name: SourceName = "default",
+    url: Annotated[str, typer.Option(help="The address of the site, for links.", show_default=False, metavar="URL")] = "",
+    database: DatabaseNames = None,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load the dashboards and sheets of Tableau from exported answers of its Metadata API."""
+    keys = {"name": name, "files": file, "url": url, "databases": _parse_databases(database)}
+    ingest_source("tableau", keys, strict=strict, store=store, server=server)
+
+
 def _parse_databases(given: list[str] | None) -> dict[str, dict[str, str]]:
     from meshline.errors import InvalidInput
 

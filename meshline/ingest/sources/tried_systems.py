@@ -173,4 +173,9 @@ TRIED = (
         "dashboards, questions, models, metrics: queries in both forms of MBQL, SQL with its template tags, filters, owners, last view",
         "alerts, subscriptions, actions, permissions", "tests/ingest/sources/test_metabase.py",
     ),
+    TriedSystem(
+        "Tableau", "answers of its Metadata API", Trial.DOCUMENTED, "tableau",
+        "workbooks, dashboards, sheets, the columns and tables upstream of them, owners, tags",
+        "fields and their formulas, data sources, flows, custom SQL's columns", "tests/ingest/sources/test_tableau.py",
+    ),
 )  # fmt: skip
