@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meshline.graph.index.restricted_index import RestrictedIndex
@@ -64,6 +64,7 @@ words = st.text("abeomrstö", min_size=1, max_size=7)
 
 
 @given(words, st.lists(words, min_size=1, max_size=5))
+@example("aö", ["ao", "e"])
 def test_what_search_finds_is_put_aside(word: str, run: list[str]) -> None:
     vocabulary = Vocabulary()
     vocabulary.add(word)

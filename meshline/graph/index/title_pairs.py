@@ -178,7 +178,10 @@ def may_mean(word: str, run: Sequence[str]) -> bool:
     known, asked = strip_accents(word), [strip_accents(one) for one in run]
     if len(run) > 1:
         initials = "".join(one[0] for one in asked)
-        return known == initials or (len(known) > len(run) <= RUN_WORDS and known[0] == initials[0] and is_short_for(known, asked))
+        return any(
+            spelling == initials or (len(spelling) > len(run) <= RUN_WORDS and spelling[0] == initials[0] and is_short_for(spelling, asked))
+            for spelling in {known, *list_spellings(word)}
+        )
     (one,) = asked
     if (
         find_stem(known) == find_stem(one)
