@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,8 +26,9 @@ class Both(NamedTuple):
     plain: Executor
 
     def ask_both(self, query: str, **variables: object) -> dict[str, Any]:
-        """The answer, equal whether planned or not."""
-        planned, plain = (graphql.execute(query, variables, request_id="r").body for graphql in self)
+        """The answer, equal whether planned or not, at one time: cursors of products by health have it."""
+        with mock.patch("time.time_ns", return_value=time.time_ns()):
+            planned, plain = (graphql.execute(query, variables, request_id="r").body for graphql in self)
         assert planned == plain
         assert list_in_order(planned) == list_in_order(plain)
         return planned
@@ -47,6 +50,11 @@ def both() -> Iterator[Both]:
     found.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
     yield found
     graph.store.close()
+
+
+def test_cursors_that_have_the_time(both: Both) -> None:
+    found = both.ask_both("{ products(health: [BROKEN]) { edges { cursor } } }")
+    assert found["data"]["products"]["edges"]
 
 
 @settings(max_examples=count_examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
