@@ -188,15 +188,7 @@ class Vocabulary:
 
     def find_own(self, word: str) -> Matches:
         """The words of names that are this one, perhaps in another form."""
-
-        def compute() -> Matches:
-            found = _Found()
-            for spelling in list_spellings(word):
-                numbers = [*self._stems.get(find_stem(spelling), ()), *self._get_numbers(spelling)]
-                found.add(numbers, self._weights.inflection, Meaning.INFLECTION)
-            return found.build()
-
-        return self._remember(("", Meaning.INFLECTION.name, word), compute)
+        return self._find_forms(word, self._weights.inflection, Meaning.INFLECTION)
 
     def find_abbreviated(self, word: str) -> Matches:
         """The longer words of names that one word of a question may abbreviate: they count only if no name has the word itself.
@@ -221,7 +213,10 @@ class Vocabulary:
 
     def find_synonym(self, word: str, meaning: Meaning = Meaning.SYNONYM) -> Matches:
         """The words of names that are this synonym of what a question asks for, perhaps in another form. `meaning`: SYNONYM or LEARNED."""
-        weight = self._weights.synonym if meaning is Meaning.SYNONYM else self._weights.learned
+        return self._find_forms(word, self._weights.synonym if meaning is Meaning.SYNONYM else self._weights.learned, meaning)
+
+    def _find_forms(self, word: str, weight: float, meaning: Meaning) -> Matches:
+        """The words of names that are a word in one of its spellings, or have its stem."""
 
         def compute() -> Matches:
             found = _Found()
