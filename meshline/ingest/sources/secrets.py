@@ -42,6 +42,11 @@ def expand_properties(properties: Properties, variables: Variables, where: str =
     return {name: _expand_value(value, variables, f"{where}.{name}") for name, value in properties.items()}
 
 
+def expand_options(options: Mapping[str, str], variables: Variables, where: str) -> dict[str, str]:
+    """The options with every `${NAME}` replaced. `where`: their key. Raises InvalidInput that names a variable that is not set."""
+    return {name: expand_variables(text, f"{where}.{name}", variables) for name, text in options.items()}
+
+
 def _expand_value(
     value: str | float | bool | Properties,  # noqa: FBT001
     variables: Variables,

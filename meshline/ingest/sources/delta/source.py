@@ -9,7 +9,7 @@ from pydantic import Field
 
 from meshline.errors import require_extra
 from meshline.ingest.sources.base import Context, Reading, Source
-from meshline.ingest.sources.secrets import expand_variables
+from meshline.ingest.sources.secrets import expand_options
 
 
 class Delta(Source):
@@ -30,9 +30,7 @@ class Delta(Source):
         with require_extra("delta", "reading Delta tables"):
             from meshline.ingest.sources.delta.facts import DeltaReader  # noqa: PLC0415 - an extra
 
-        options = {
-            name: expand_variables(text, f"storage_options.{name}", context.variables) for name, text in self.storage_options.items()
-        }
+        options = expand_options(self.storage_options, context.variables, "storage_options")
         reader = DeltaReader(self.tables, self.folder, options, context, versions=self.versions, complete=self.complete)
         return Reading(
             self.source, reader.read_items(), complete=self.complete, atomic=False, warnings=reader.warnings, remember=lambda: reader.memory

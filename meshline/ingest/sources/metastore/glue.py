@@ -16,7 +16,7 @@ from meshline.ingest.sources.metastore.catalog_table import CatalogTable, Listin
 from meshline.ingest.sources.metastore.hive_tables import HiveColumn, HiveTable, parse_hive_table
 from meshline.ingest.sources.metastore.table_storage import TableStorage
 from meshline.ingest.sources.metastore.walk import CatalogIdentity, CatalogReader, Selection
-from meshline.ingest.sources.secrets import Redaction, expand_properties, expand_variables
+from meshline.ingest.sources.secrets import Redaction, expand_options, expand_properties
 
 PAGE = 100  # entries of one request, which is the most
 MAX_MESSAGE = 300  # characters of a message of the service
@@ -44,9 +44,7 @@ class Glue(Source):
 
     def read(self, context: Context) -> Reading:
         properties = expand_properties(self.properties, context.variables)
-        options = {
-            name: expand_variables(text, f"storage_options.{name}", context.variables) for name, text in self.storage_options.items()
-        }
+        options = expand_options(self.storage_options, context.variables, "storage_options")
         redact = Redaction({**self.properties, **self.storage_options}, {**properties, **options})
         region, pages = open_glue(self.region, self.profile, self.endpoint, self.account)
         databases = [one for page in pages("get_databases") for one in page.get("DatabaseList") or ()]

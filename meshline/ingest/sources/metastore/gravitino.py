@@ -20,7 +20,7 @@ from meshline.ingest.sources.metastore.catalog_api import CatalogApi
 from meshline.ingest.sources.metastore.catalog_table import MAX_COLUMNS, CatalogColumn, CatalogTable, Listing, RefusedTable
 from meshline.ingest.sources.metastore.table_storage import TableStorage
 from meshline.ingest.sources.metastore.walk import CatalogIdentity, CatalogReader, Selection
-from meshline.ingest.sources.secrets import Redaction, expand_properties, expand_variables
+from meshline.ingest.sources.secrets import Redaction, expand_options, expand_properties, expand_variables
 
 PROGRAM = Program("Gravitino", "https://gravitino.internal:8090", "set the key token to one that may read it", 60.0)
 MAX_DEPTH = 24
@@ -122,9 +122,7 @@ class Gravitino(Source):
         token = expand_variables(self.token, "token", context.variables)
         url = expand_variables(self.url, "url", context.variables)
         properties = expand_properties(self.properties, context.variables)
-        options = {
-            name: expand_variables(text, f"storage_options.{name}", context.variables) for name, text in self.storage_options.items()
-        }
+        options = expand_options(self.storage_options, context.variables, "storage_options")
         written = {**self.properties, **self.storage_options, "token": self.token}
         redact = Redaction(written, {**properties, **options, "token": token})
         namespace = context.resolve_namespace(self.namespace) if self.namespace else self.metalake

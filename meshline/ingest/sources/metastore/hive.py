@@ -17,7 +17,7 @@ from meshline.ingest.sources.metastore.catalog_table import CatalogTable, Listin
 from meshline.ingest.sources.metastore.hive_tables import HiveColumn, HiveTable, parse_hive_table
 from meshline.ingest.sources.metastore.table_storage import TableStorage
 from meshline.ingest.sources.metastore.walk import CatalogIdentity, CatalogReader, Selection
-from meshline.ingest.sources.secrets import Redaction, expand_properties, expand_variables
+from meshline.ingest.sources.secrets import Redaction, expand_options, expand_properties, expand_variables
 
 if TYPE_CHECKING:
     from hive_metastore.ThriftHiveMetastore import Client
@@ -56,9 +56,7 @@ class Hive(Source):
         with require_extra("hive", "reading a Hive metastore"):
             import hive_metastore.ThriftHiveMetastore  # noqa: F401, PLC0415 - an extra, and slow to import
         properties = expand_properties(self.properties, context.variables)
-        options = {
-            name: expand_variables(text, f"storage_options.{name}", context.variables) for name, text in self.storage_options.items()
-        }
+        options = expand_options(self.storage_options, context.variables, "storage_options")
         redact = Redaction({**self.properties, **self.storage_options}, {**properties, **options})
         namespace = context.resolve_namespace(self.namespace) if self.namespace else "hive://{}:{}".format(*addresses[0])
         identity = CatalogIdentity(self.kind, "Hive", namespace)
