@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -105,6 +106,14 @@ class AssetNames:
         self._order, self._sorted = order, n
 
 
+class Segment(NamedTuple):
+    """Rows by number: those of each number of `numbers` are `order[starts[number] : starts[number + 1]]`."""
+
+    numbers: Ints
+    starts: I64
+    order: Ints
+
+
 class Postings:
     """Rows by a number that each of them has. The rows are numbered from 0 in the order in which they are added."""
 
@@ -122,6 +131,13 @@ class Postings:
         if len(self._numbers) - len(self._order) > max(_RECENT, len(self._order) // 16):
             self._order = np.argsort(self._numbers, kind="stable").astype(np.int32)
             self._starts = np.concatenate([[0], np.cumsum(np.bincount(self._numbers))])
+
+    def list_segments(self, numbers: Ints) -> list[Segment]:
+        """The rows with one of these numbers, each once, where they are."""
+        known = numbers[numbers < len(self._starts) - 1]
+        recent = np.flatnonzero(np.isin(self._numbers[len(self._order) :], numbers)) + len(self._order)
+        found = Segment(np.zeros(1, np.int32), np.array([0, len(recent)]), recent.astype(np.int32))
+        return [Segment(known, self._starts, self._order), found] if len(recent) else [Segment(known, self._starts, self._order)]
 
     def find(self, numbers: Ints) -> tuple[Ints, Ints]:
         """The rows with one of these numbers (each once), and the place of its number among them."""

@@ -63,9 +63,12 @@ class _Words(NamedTuple):
 
 
 class _Described(NamedTuple):
-    """Assets that are found by something else than a name. `nodes`: representatives, ascending; `levels`: shape (words, nodes)."""
+    """Assets that are found by something else than a name. `nodes`: own nodes; `places`: of each the column in `levels`, whose shape is
+    (words, assets).
+    """
 
     nodes: I64
+    places: Ints
     levels: U8
 
 
@@ -129,7 +132,7 @@ class NameSearch:
         if not question.words:
             return Hits.build_equal(np.empty(0, np.int64))
         ranks = self._suggestions.rank(text)
-        described = _build_described(texts or {}, len(question.words))
+        described = self._build_described(texts or {}, len(question.words))
         words = self._weigh_words(question, shown)
         members = self._find_members(words, shown, wanted=not kinds or DATASET in kinds)
         near = None if vectors is None else self._near.find(text, vectors, None if shown is None else shown.nodes)
@@ -146,13 +149,21 @@ class NameSearch:
             counted = np.ones(len(rows), np.bool_) if shown is None else shown.nodes[rows]
             deviations = np.where(has_vector & (tiers >= BY_SOME), near.deviations[self._names.name[rows]], np.float32(0))
             covered = combine_scores(covered, deviations, int(covered[counted].max(initial=0)))
-        rows, tiers, covered = rows[kept], tiers[kept], covered[kept]
+        if not kept.all():
+            rows, tiers, covered = rows[kept], tiers[kept], covered[kept]
         missing = np.where(tiers <= _BEGINNING, 0, STEPS - covered // (COVERED // STEPS))
         return Hits(self._tables.nodes.rep[rows].astype(np.int64), rows, tiers * RANKS + missing)
 
     def mark_current(self, rows: Longs) -> Flags:
         """Which of these own nodes are in use by their names, and not only inferred."""
         return self._names.mark_current(rows) & self._names.mark_stated(rows)
+
+    def _build_described(self, texts: Mapping[int, Sequence[float]], words: int) -> _Described:
+        rings = [self._tables.list_ring(rep) for rep in texts]
+        places = np.repeat(np.arange(len(rings), dtype=np.int32), [len(ring) for ring in rings])
+        levels = np.array([*texts.values()], np.float64).reshape(len(texts), words)
+        in_parts = np.ascontiguousarray(np.rint(levels.T * _CERTAIN).astype(np.uint8))
+        return _Described(np.array([node for ring in rings for node in ring], np.int64), places, in_parts)
 
     def _select(self, ranks: Ranks, words: _Words, members: U8, described: _Described, near: Near | None) -> I64:
         """The assets that may cover enough, ascending: not fewer than those that do. A word counts for each place in which it is."""
@@ -163,23 +174,25 @@ class NameSearch:
         of_context = total * max(OF_COLUMN, OF_OTHERS)
         enough = of_context >= least  # for whatever is in such a context; in others a name must have the rest
         missing = max(least - of_context[~enough].max(initial=0), 1)
-        by_context, _ = self._by_context.find(np.flatnonzero(enough).astype(np.int32))
-        by_name, _ = self._by_name.find(np.flatnonzero((total >= missing) | (ranks.by_name < BY_SOME)).astype(np.int32))
-        by_others = [node for rep in described.nodes.tolist() for node in self._tables.list_ring(rep)]
-        by_member = self._datasets[members.any(axis=0)] if len(members) else by_name[:0]
-        by_vector, _ = self._by_name.find(np.flatnonzero(near.found).astype(np.int32)) if near is not None else (by_name[:0], None)
         chosen = np.zeros(self._names.nodes, np.bool_)
-        for rows in (by_name, by_context, by_member, by_vector, ranks.columns, np.array(by_others, np.int64)):
-            chosen[rows] = True
+        _mark_rows(self._by_context, np.flatnonzero(enough), chosen)
+        _mark_rows(self._by_name, np.flatnonzero((total >= missing) | (ranks.by_name < BY_SOME)), chosen)
+        if len(members):
+            chosen[self._datasets[members.any(axis=0)]] = True
+        if near is not None:
+            _mark_rows(self._by_name, np.flatnonzero(near.found), chosen)
+        chosen[ranks.columns] = True
+        chosen[described.nodes] = True
         return np.flatnonzero(chosen)
 
     def _compute_coverage(self, rows: I64, words: _Words, members: U8, described: _Described, factors: Ints) -> tuple[Ints, Flags]:
         """How much of the question each of these assets covers, as `kernels.score.measure_coverage`, and whether that is enough."""
         texts, covered, enough = np.empty(0, np.int32), np.empty(len(rows), np.int32), np.empty(len(rows), np.uint8)
-        if len(described.nodes):
-            reps = self._tables.nodes.rep[rows]
-            at = np.minimum(np.searchsorted(described.nodes, reps), len(described.nodes) - 1)
-            texts = np.where(described.nodes[at] == reps, at, -1).astype(np.int32)
+        if len(described.nodes) and len(rows):
+            texts = np.full(len(rows), -1, np.int32)
+            at = np.searchsorted(rows, described.nodes)
+            is_row = rows[np.minimum(at, len(rows) - 1)] == described.nodes
+            texts[at[is_row]] = described.places[is_row]
         of_column, of_others, of_member = (round(share * 100) for share in (OF_COLUMN, OF_OTHERS, OF_MEMBER))
         least = round(_compute_least(len(words.worth)) * COVERED)
         score.measure_coverage(
@@ -288,10 +301,12 @@ class NameSearch:
     def _find_members(self, words: _Words, shown: Shown | None, *, wanted: bool) -> U8:
         """How certainly a column of each dataset means each word: shape (words, datasets); empty if that is not wanted."""
         members = np.zeros((len(words.worth) if wanted else 0, len(self._datasets)), np.uint8)
+        counted = np.empty(0, np.uint8) if shown is None else shown.nodes.view(np.uint8)
         for of_word, levels in zip(members, words.levels, strict=False):
-            rows, _ = self._by_name.find(np.flatnonzero(levels >= _LEAST_OF_MEMBER).astype(np.int32))
-            rows = rows if shown is None else rows[shown.nodes[rows]]
-            score.mark_members(rows, self._names.name, self._places, levels, _LEAST_OF_MEMBER, self._tables.nodes, of_word)
+            for segment in self._by_name.list_segments(np.flatnonzero(levels >= _LEAST_OF_MEMBER).astype(np.int32)):
+                score.mark_members(
+                    *segment, self._names.name, self._places, levels, _LEAST_OF_MEMBER, counted, self._tables.nodes, of_word
+                )  # fmt: skip
         return members
 
     def _compute_factors(self, shown: Shown | None) -> Ints:
@@ -338,10 +353,9 @@ def _weigh_by_place(name: str) -> dict[str, float]:
     return dict.fromkeys(split_name(path), OF_PATH) | dict.fromkeys(split_name(last), 1.0)
 
 
-def _build_described(texts: Mapping[int, Sequence[float]], words: int) -> _Described:
-    nodes = np.array(sorted(texts), np.int64)
-    levels = np.array([texts[node] for node in nodes.tolist()], np.float64).reshape(len(nodes), words)
-    return _Described(nodes, np.ascontiguousarray(np.rint(levels.T * _CERTAIN).astype(np.uint8)))
+def _mark_rows(postings: Postings, numbers: I64, marked: Flags) -> None:
+    for segment in postings.list_segments(numbers.astype(np.int32)):
+        score.mark_rows(*segment, marked.view(np.uint8))
 
 
 def _compute_least(words: int) -> float:
