@@ -101,13 +101,11 @@ def _describe(text: str) -> str:
 
 
 def list_column_questions(tables: list[Table], *, with_title: bool) -> Iterator[Question]:
-    """By description, the columns with that name in any table; `with_title`: the very column, by the title of its table, too."""
+    """The columns by their descriptions; `with_title`: by the titles of their tables, too."""
     for table in tables:
         for column, described in table.columns.items():
-            if with_title:
-                yield Question(_unquote(f"{described} {table.title}"), frozenset({(table.name, column)}))
-            else:
-                yield Question(_unquote(described), frozenset((other.name, column) for other in tables if column in other.columns))
+            text = f"{described} {table.title}" if with_title else described
+            yield Question(_unquote(text), frozenset({(table.name, column)}))
 
 
 def list_table_questions(tables: list[Table]) -> Iterator[Question]:
