@@ -38,10 +38,11 @@ from meshline.graph.word_forms import find_stem, split_name
 ABOUT = """\
 Names that people abbreviated (NameGuess: 7,259 names of open data of three cities) and columns that people described (R's data sets: a
 clause of the description is asked for; the description itself is not in the graph), by search over names alone. Recall at 10: how often
-the right name is among the first ten; the reciprocal rank is 1 for the first place, 1/2 for the second. Of columns and tables with the same text each is right. A third of the names was used to
-choose the weights, the figures are of the rest. `prefixes`: every word must begin a word of the name, which was meshline's rule before;
-`BM25`: any word, with stems, in SQLite's FTS5; `with vectors`: ours with the model `wordllama` of the extra semantic, if it is
-installed. The names are fetched from a package when the benchmark runs, or skipped with a sentence.
+the right name is among the first ten; the reciprocal rank is 1 for the first place, 1/2 for the second. Of columns and tables with the
+same text each is right. A third of the names was used to choose the weights, the figures are of the rest. `prefixes`: every word must
+begin a word of the name, which was meshline's rule before; `BM25`: any word, with stems, in SQLite's FTS5; `with vectors`: ours with
+the model `wordllama` of the extra semantic, if it is installed. The names are fetched from a
+package when the benchmark runs, or skipped with a sentence.
 The time is that of the processor for a question of three words over the largest mesh, the 99th of 100."""
 
 ASKED = {Size.TINY: 20, Size.QUICK: 300, Size.FULL: 800}  # questions of each kind
