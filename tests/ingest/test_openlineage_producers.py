@@ -569,11 +569,24 @@ def test_the_log_of_a_delta_table_is_the_table() -> None:
 
 
 def test_an_empty_namespace_is_noted() -> None:
-    name = "/default_catalog.default_database.files"
-    assert list_warnings(build_event("COMPLETE", 1, [build_dataset(name, "")], [build_dataset("t"), build_dataset(name, "")])) == [
+    assert list_warnings(build_event("COMPLETE", 1, [build_dataset("files", "")], [build_dataset("t"), build_dataset("files", "")])) == [
         "$.inputs[0].namespace",
         "$.outputs[1].namespace",
     ]
+
+
+def test_a_table_of_a_session_of_flink_belongs_to_its_job() -> None:
+    """Tables over files and generators have no namespace, and a name that each job may use for another one."""
+    name = "default_catalog.default_database.files"
+    one, other = (
+        build_event("COMPLETE", 1, [build_dataset(name, "")], [build_dataset("t")], job=job, run=run)
+        for run, job in ((1, "load"), (2, "copy"))
+    )
+    known = ingest_each(one, other)
+    assert format_edges(known.read_output_facts("t", job="load")) == {f"load READS load/{name}", "load WRITES t"}
+    assert format_edges(known.read_output_facts("t", job="copy")) == {f"copy READS copy/{name}", "copy WRITES t"}
+    assert list_warnings(one) == ["$.inputs[0].name"]
+    assert not known.find_heads("dataset", "")
 
 
 def test_a_tag_of_airflow_has_its_key_as_value() -> None:

@@ -22,7 +22,7 @@ from meshline.graph.model import to_micros
 from meshline.ingest.file_times import AHEAD
 from meshline.ingest.openlineage.column_lineage import has_column
 from meshline.ingest.openlineage.event_limits import SMALL, Counts, check_bytes, check_datasets, check_name, check_numbers
-from meshline.ingest.openlineage.facet_contents import list_columns
+from meshline.ingest.openlineage.facet_contents import SESSION_CATALOG, list_columns
 from meshline.ingest.openlineage.facet_types import ColumnLineage, Schema
 from meshline.ingest.openlineage.facets import COUNTED, Facet, FacetReader, Place
 from meshline.ingest.openlineage.producers import find_change, find_producer
@@ -83,6 +83,7 @@ def _format_few(names: Sequence[str]) -> str:
 MAX_BYTES = 16 * 2**20  # of one event
 
 _DELTA_LOG = "/_delta_log"  # Spark names it as an input of a stream from a Delta table
+_OF_SESSION = "valid in one session of Flink, whatever the table is stored in; read as a table of this job alone"
 _NO_NAMESPACE = "it is empty: datasets of this name without a namespace count as one, even if they are from different systems or jobs"
 
 
@@ -219,8 +220,8 @@ class _EventBuilder:
         self._check_names(event.job, "$.job")
         job = (event.job.namespace, event.job.name)
         job_facets = self._build_facets(Place.JOB, event.job.facets, "$.job.facets")
-        inputs = self._build_datasets(event.inputs, "inputs")
-        outputs = self._build_datasets(event.outputs, "outputs")
+        inputs = self._build_datasets(event.inputs, "inputs", job)
+        outputs = self._build_datasets(event.outputs, "outputs", job)
         notes += self._contradictions.list_notes(job_facets, [output.facets for output in outputs])
         if event.run is None:
             return JobEvent(time, job, job_facets, inputs, outputs, tuple(notes))
@@ -230,12 +231,16 @@ class _EventBuilder:
             time, _parse_event_type(event.event_type, notes), event.run.run_id, job, run_facets, job_facets, inputs, outputs, tuple(notes)
         )
 
-    def _build_datasets(self, datasets: Sequence[_Dataset] | None, where: str) -> tuple[DatasetMention, ...]:
+    def _build_datasets(self, datasets: Sequence[_Dataset] | None, where: str, job: tuple[str, str]) -> tuple[DatasetMention, ...]:
         if not datasets:
             return ()
-        return tuple(self._build_dataset(dataset, f"$.{where}[{position}]") for position, dataset in enumerate(datasets))
+        return tuple(self._build_dataset(dataset, f"$.{where}[{position}]", job) for position, dataset in enumerate(datasets))
 
-    def _build_dataset(self, dataset: _Dataset, where: str) -> DatasetMention:
+    def _build_dataset(self, dataset: _Dataset, where: str, job: tuple[str, str] | None = None) -> DatasetMention:
+        """`job`: the namespace and name of the job that reads or writes the dataset."""
+        if not dataset.namespace and job is not None and dataset.name.startswith(SESSION_CATALOG):
+            self._notes.append(Note(f"{where}.name", _OF_SESSION))
+            dataset = msgspec.structs.replace(dataset, namespace=job[0], name=f"{job[1]}/{dataset.name}")
         self._check_names(dataset, where)
         if not dataset.namespace:
             self._notes.append(Note(f"{where}.namespace", _NO_NAMESPACE))

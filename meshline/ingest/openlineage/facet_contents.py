@@ -17,13 +17,13 @@ from meshline.ingest.openlineage import column_lineage, facet_types
 from meshline.ingest.openlineage.column_lineage import SELDOM_COLUMNS, Name, OutputLineage, QueryLineage, analyse_query, is_column
 from meshline.ingest.openlineage.facets import FacetReader, Place, Text
 
-_BUILT_IN = "default_catalog.default_database."  # Flink: table.builtin-catalog-name, table.builtin-database-name
+SESSION_CATALOG = "default_catalog.default_database."  # Flink: table.builtin-catalog-name, table.builtin-database-name
 
 
 def is_session_name(key: AssetKey, type_: object) -> bool:
     """Whether a symlink exists only in a session of Flink. `key`: the symlink. `type_`: its type in the facet."""
     namespace, name = key.parts
-    return name.startswith(_BUILT_IN) or (namespace.startswith("kafka://") and type_ == "TABLE")
+    return name.startswith(SESSION_CATALOG) or (namespace.startswith("kafka://") and type_ == "TABLE")
 
 
 VERBATIM = "facet:"  # + the facet's name: the attribute that keeps it verbatim
