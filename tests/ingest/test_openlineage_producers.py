@@ -589,6 +589,28 @@ def test_a_table_of_a_session_of_flink_belongs_to_its_job() -> None:
     assert not known.find_heads("dataset", "")
 
 
+def test_a_merge_has_the_columns_of_its_sql() -> None:
+    """openlineage-sql states no columns of it."""
+    query = (
+        "MERGE INTO mart.revenue r USING raw.customers c ON r.id = c.id"
+        " WHEN NOT MATCHED THEN INSERT (id, email) VALUES (c.id, lower(c.email))"
+    )
+    customers = build_dataset("shop.raw.customers", DB, schema=build_schema_facet("id", "email", "country"))
+    revenue = build_dataset("shop.mart.revenue", DB, schema=build_schema_facet("id", "email"))
+
+    def read_merge(integration: str) -> Any:
+        facets = build_producer_facets(integration, query)
+        return read_written(ingest_each(build_event("COMPLETE", 1, [customers], [revenue], job_facets=facets)))
+
+    assert format_column_flows(read_merge("AIRFLOW")) >= {
+        "shop.raw.customers.id -> shop.mart.revenue.id IDENTITY",
+        "shop.raw.customers.email -> shop.mart.revenue.email TRANSFORMATION",
+        "shop.raw.customers.id -> shop.mart.revenue.* INDIRECT JOIN",
+    }
+    assert format_dataset_flows(read_merge("AIRFLOW"))["shop.raw.customers -> shop.mart.revenue"]
+    assert format_dataset_flows(read_merge("CUSTOM")) == {"shop.raw.customers -> shop.mart.revenue": False}
+
+
 def test_a_tag_of_airflow_has_its_key_as_value() -> None:
     tags = {"tags": [{"key": "finance", "value": "finance"}, {"key": "tier", "value": "gold"}, {"key": "pii", "value": "true"}]}
     known = ingest_each(build_event("COMPLETE", 1, job_facets={**build_producer_facets("AIRFLOW"), "tags": tags}))

@@ -154,6 +154,8 @@ class _ExchangeBuilder:
     def _build_target(self, key: AssetKey, first: int, last: int, side: Side | None) -> Target:
         lineage, source = self._find_lineage(key, side)
         if lineage is None:
+            if self.producer.names_columns_by_select_list and (target := self._build_by_query(key, first, last, {}, ())) is not None:
+                return target
             return Target(key, first, last, None, (), {}, self._build_feeds(key, self._find_feeding_inputs(key), frozenset()), frozenset())
         schema = find_whole_schema(side, self.producer, self.contents) if side else None
         resolved = {name: self._resolve_name(name) for name in lineage.names}

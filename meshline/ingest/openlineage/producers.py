@@ -68,7 +68,9 @@ class Producer(NamedTuple):
 
     @property
     def names_columns_by_select_list(self) -> bool:
-        """Whether column lineage uses the names of the SELECT list, and lacks filters and joins (openlineage-sql): the SQL is better."""
+        """Whether column lineage uses the names of the SELECT list, and lacks filters, joins and what MERGE writes (openlineage-sql): the
+        SQL is better.
+        """
         return self.integration == "AIRFLOW"
 
     @property
