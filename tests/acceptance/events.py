@@ -89,7 +89,7 @@ def draw_history(draw: st.DrawFn) -> list[Event]:
                     facets["airflow_mappedTask"] = {"mapIndex": run}
                 facets["parent"] = {"run": {"runId": "00000000-0000-4000-8000-00000000aaaa"}, "job": {"namespace": "spark", "name": "app"}}
             event["run"] = {"runId": f"00000000-0000-4000-8000-00000000000{run}", "facets": facets}
-            event["eventType"] = draw(st.sampled_from(["START", "RUNNING", "COMPLETE", "COMPLETE", "FAIL"]))
+            event["eventType"] = draw(st.sampled_from(["START", "RUNNING", "COMPLETE", "COMPLETE", "FAIL", "ABORT"]))
             if name == "a":  # what a job is never changes either
                 event["job"]["facets"]["jobType"] = {"processingType": "BATCH", "integration": "SPARK"}
             if name == "c":

@@ -145,9 +145,11 @@ class Oracle:
 
     def _run(self, name: tuple[str, str, str], events: list[Event]) -> None:
         failed = [time_of(e) for e in events if e.get("eventType") in {"FAIL", "ABORT"}]
+        aborted = [time_of(e) for e in events if e.get("eventType") == "ABORT"]
         completed = [time_of(e) for e in events if e.get("eventType") == "COMPLETE"]
         types = [(e["job"].get("facets") or {}).get("jobType") or {} for e in events]
         streaming = any((t.get("processingType") or "").upper() in {"STREAMING", "SERVICE"} for t in types)
+        cancelled = streaming and not completed and aborted and min(aborted) == min(failed)  # as streams end
         tests = any((t.get("integration"), t.get("jobType")) == ("DBT", "TEST") for t in types)  # their outputs are no tables
         inputs: dict[Dataset, Event] = {}
         outputs: dict[Dataset, Event] = {}
@@ -180,7 +182,7 @@ class Oracle:
                 for link in ((node.get("facets") or {}).get("symlinks") or {}).get("identifiers") or []:
                     links[build_key(node)].add(build_key(link))
         for (_, is_output), (at, node) in sorted(schemas.items(), key=lambda one: (one[1][0], one[0][1])):
-            if not (is_output and failed):
+            if not (is_output and failed and not cancelled):
                 self._read_schema(node, at, whole=_is_whole(node, events, is_output=is_output))
         indexes = [((e["run"].get("facets") or {}).get("airflow_mappedTask") or {}).get("mapIndex") for e in events]
         mapped = [str(index) for index in indexes if index is not None][-1:]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+import pytest
+
 from meshline.graph.bounded_cache import BoundedCache
 from meshline.graph.model import AssetFact, EdgeType, build_job_key
 from meshline.graph.store.base import RunKey, RunPair, RunReader
@@ -181,6 +183,17 @@ def test_a_streaming_job_takes_effect_at_every_event_and_keeps_it_when_it_fails(
         head = known.read_heads()[OUTPUT]
         assert not head.provisional
         assert (head.valid_from, head.last_observed) == (to_micros(0), to_micros(5))
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("STREAMING", True), ("BATCH", False)])
+def test_a_stream_that_is_cancelled_keeps_the_columns_of_its_output(kind: str, kept: bool) -> None:  # noqa: FBT001
+    """Streams end so: Flink sends ABORT for a job that was cancelled."""
+    facets = {"jobType": {"processingType": kind, "integration": "FLINK"}}
+    mart = build_dataset("mart", schema=build_schema_facet("id"))
+    events = [build_event("START", 0, [ORDERS], [mart], job_facets=facets), build_event("ABORT", 9)]
+    for order in (events, events[::-1]):
+        assert bool(ingest_each(*order).find_heads("dataset", "db", "mart", "schema")) is kept
+    assert not ingest_each(*events, build_event("FAIL", 5)).find_heads("dataset", "db", "mart", "schema"), "it failed before"
 
 
 def test_two_jobs_may_share_a_run_id() -> None:

@@ -187,6 +187,8 @@ class StatedRun:
         self.version = build_run_version(build_statement_owner(run), _build_retry_group(run, self.group))
         self.index = (QUERY,) if self.exchange.producer.is_query else find_map_index(state)
         self.pairs = self._collect_pairs()
+        # A stream that was cancelled has ended as streams do, so what it listed counts, unlike that of a run that failed.
+        self._has_failed = state.failed is not None and not (self.outcome.continuous and state.left_out)
         self._stated: tuple[tuple[bool, ...], list[Statement]] | None = None
 
     def list_statements(self, covered: Covered) -> list[Statement]:
@@ -303,7 +305,7 @@ class StatedRun:
     def _state_dataset_facets(self) -> Iterator[Statement]:
         inputs, outputs = self.exchange.inputs, self.exchange.outputs
         for key in sorted({*inputs, *outputs}):
-            for listed in list_schemas(key, self.exchange, self.contents, failed=self.state.failed is not None):
+            for listed in list_schemas(key, self.exchange, self.contents, failed=self._has_failed):
                 yield from self._state_slot(listed.scope, listed.slot, listed.content)
             for name, slot in self._select_persistent(inputs.get(key), outputs.get(key)).items():
                 if slot.weight == EMPTY or name in RUN_OWNED_DATASET or (name == "schema" and slot.readable):  # see `list_schemas`
@@ -318,7 +320,7 @@ class StatedRun:
         if written is None:
             return read.facets if read else {}
         facets = written.facets
-        if self.state.failed is not None and "schema" in facets:  # also for continuous jobs: what counts is the run
+        if self._has_failed and "schema" in facets:  # also for continuous jobs: what counts is the run
             facets = {name: slot for name, slot in facets.items() if name != "schema"}
         return join_roles(read.facets, facets) if read else facets
 
