@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ Event = dict[str, Any]
 
 TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)"')
 MILLIS = re.compile(r"(?<![\w.\-])1[6-9]\d{11}(?![\w.])")
+ID = re.compile(r"(?<![\w-])[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}(?![\w-])")  # of a run, or a job of Flink
 NIGHT_BEGINS = "T02:00:00"
 
 
@@ -64,6 +66,24 @@ def parse_time(event: Event) -> datetime:
         raise ValueError(f"unexpected eventTime: {event['eventTime']}")
     fraction = (match[2] or ".0")[1:].ljust(6, "0")[:6]
     return datetime.fromisoformat(f"{match[1]}.{fraction}").replace(tzinfo=UTC)
+
+
+def number_ids(events: Sequence[Event]) -> list[Event]:
+    """With ids that depend only on the names and the times of what has them: those of runs by job and time, then all others."""
+    runs = sorted(
+        (event for event in events if "run" in event),
+        key=lambda event: (event["job"]["namespace"], event["job"]["name"], parse_time(event)),
+    )
+    text = format_ndjson(events)
+    numbers: dict[str, int] = {}
+    for found in [*(event["run"]["runId"] for event in runs), *(match[0] for match in ID.finditer(text))]:
+        numbers.setdefault(found.replace("-", ""), len(numbers) + 1)
+
+    def number(match: re.Match[str]) -> str:
+        plain = f"019cc8f4000070008000{numbers[match[0].replace('-', '')]:012d}"
+        return str(uuid.UUID(plain)) if "-" in match[0] else plain
+
+    return [json.loads(line) for line in ID.sub(number, text).splitlines()]
 
 
 def drop_running(events: Iterable[Event], keep: frozenset[str]) -> list[Event]:

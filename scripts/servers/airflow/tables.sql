@@ -1,0 +1,12 @@
+CREATE SCHEMA raw;
+CREATE SCHEMA mart;
+CREATE TABLE raw.customers (id bigint PRIMARY KEY, email text, country text, created_at timestamp);
+CREATE TABLE raw.orders (id bigint PRIMARY KEY, customer_id bigint, amount numeric(12, 2), status text);
+CREATE TABLE mart.customer_revenue (customer_id bigint, email text, country text, revenue numeric, n bigint);
+CREATE TABLE mart.report (region text, revenue numeric, orders bigint);
+CREATE TABLE mart.order_amounts (order_id bigint, amount numeric(12, 2));
+CREATE TABLE mart.customer_mails (customer_id bigint, mail text);
+CREATE TABLE mart.payments (order_id bigint, paid numeric(12, 2));
+CREATE TABLE mart.audit (orders bigint, amount numeric);
+INSERT INTO raw.customers VALUES (1, 'Ann@example.com', 'DE', '2026-01-01'), (2, 'bob@example.com', 'FR', '2026-01-02');
+INSERT INTO raw.orders VALUES (1, 1, 10, 'PAID'), (2, 1, 20, 'OPEN'), (3, 2, 30, 'PAID');
