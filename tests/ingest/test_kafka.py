@@ -21,8 +21,11 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.kafka import EventConsumer, Subscription, check_subscription, read_properties
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
 from meshline.ingest.pipeline import Limits, Pipeline
+from tests.api.conftest import AskGraph
 from tests.faults.traffic import generate_bodies
 from tests.faults.truth import list_bodies
+from tests.ingest.producers.recordings import import_script
+from tests.ingest.producers.test_clients import EVENTS, check_answers, run_python
 from tests.kafka import KafkaBroker, Topic, headers_of
 
 pytestmark = pytest.mark.server
@@ -126,6 +129,18 @@ def test_events_are_ingested_and_then_committed(kafka: KafkaBroker, store: Sqlit
         wait_until(lambda: again.counts.lag == {0: 0})
         assert sum(again.counts.messages.values()) == 0
     assert list_bodies(store) == sent
+
+
+def test_events_of_the_client_for_python_are_ingested(kafka: KafkaBroker, store: SqliteStore, tmp_path: Path) -> None:
+    """Its transport for Kafka, with the settings of docs/openlineage.md."""
+    producers, topic = import_script("producers"), kafka.topic()
+    places = {producers.BROKER: kafka.servers, producers.TOPIC: topic.name}
+    run_python(tmp_path, kafka=producers.read_settings("Python client over Kafka", places))
+    with run_consumer(topic, store) as running:
+        running.wait_for(EVENTS)
+    assert running.counts.messages == {"taken": EVENTS}
+    live = LiveGraph.open(store)
+    check_answers(AskGraph(live), "kafka")
 
 
 def test_nothing_is_committed_before_it_is_durable(kafka: KafkaBroker, store: SqliteStore) -> None:
