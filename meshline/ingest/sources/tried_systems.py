@@ -44,12 +44,24 @@ TRIED = (
         "tests/ingest/sources/test_iceberg_recorded.py",
     ),
     TriedSystem(
-        "Airflow", "3.2.2", Trial.REWRITTEN, "openlineage", "events as its provider sends them", "Airflow's own API",
-        "tests/ingest/test_openlineage_producers.py",
+        "Airflow", "3.2.2, provider openlineage 2.20.3, common.sql 2.4.0, postgres 7.1.1", Trial.REAL_AND_RECORDED, "openlineage",
+        "tasks and DAGs with owners, tags and docs, lineage of columns from their SQL, checks, mapped tasks, hooks, assets",
+        "Airflow's own API", "tests/ingest/producers/test_airflow.py",
     ),
     TriedSystem(
-        "Flink", "2.0.0", Trial.REWRITTEN, "openlineage", "events as its listener sends them", "lineage of columns: Flink states none",
-        "tests/ingest/test_openlineage_producers.py",
+        "Flink", "2.0.0, OpenLineage 1.53.0, connectors kafka and jdbc 4.0.0-2.0", Trial.REAL_AND_RECORDED, "openlineage",
+        "SQL jobs, batch and streaming, over Kafka, PostgreSQL and files, with their ends", "lineage of columns: Flink states none",
+        "tests/ingest/producers/test_flink.py",
+    ),
+    TriedSystem(
+        "OpenLineage's client for Python", "1.54.0", Trial.REAL, "openlineage",
+        "events of runs, jobs and datasets over HTTP (also gzip, in the background), Kafka, in files, composite",
+        "other transports", "tests/ingest/producers/test_clients.py",
+    ),
+    TriedSystem(
+        "OpenLineage's client for Java", "1.53.0", Trial.REAL_AND_RECORDED, "openlineage",
+        "events of runs, jobs and datasets over HTTP (gzip), Kafka, in files, composite", "other transports",
+        "tests/ingest/producers/test_clients.py",
     ),
     TriedSystem(
         "Trino", "476", Trial.REWRITTEN, "openlineage", "events as its listener sends them", "views, unless files of `sql` have them",
