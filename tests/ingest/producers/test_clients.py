@@ -6,6 +6,7 @@ The one for Python runs in every run (over Kafka: tests/ingest/test_kafka.py). T
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from meshline.app.tokens import generate_token, hash_token
 from meshline.graph.model import build_job_key
 from tests.api.conftest import AskGraph, serve_application
 from tests.cli.command import run_successfully
@@ -65,18 +67,21 @@ def check_answers(ask: Callable[..., Any], namespace: str) -> None:
         assert impact["completeness"] == {"possibleOnly": 0, "silentOnFilters": 0, "provisional": 0}
 
 
-def build_ask(url: str) -> Callable[..., Any]:
+def build_ask(url: str, token: str = "") -> Callable[..., Any]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+
     def ask(query: str, **variables: object) -> Any:
-        body = httpx.post(f"{url}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
+        body = httpx.post(f"{url}/graphql", json={"query": query, "variables": variables}, headers=headers, timeout=60).json()
         assert "errors" not in body, body["errors"]
         return body["data"]
 
     return ask
 
 
-def count_events(url: str, namespaces: Sequence[str]) -> dict[str, int]:
+def count_events(url: str, token: str, namespaces: Sequence[str]) -> dict[str, int]:
     """The events of runs that a server has, by the namespace of their jobs."""
-    events = httpx.get(f"{url}/api/v1/events/lineage", params={"limit": 100}, timeout=60).json()["events"]
+    headers = {"Authorization": f"Bearer {token}"}
+    events = httpx.get(f"{url}/api/v1/events/lineage", params={"limit": 100}, headers=headers, timeout=60).json()["events"]
     return {namespace: sum(event["job"]["namespace"] == namespace for event in events) for namespace in namespaces}
 
 
@@ -85,6 +90,11 @@ def read_settings(producer: str, url: str = "", file: Path | None = None) -> str
     settings = producers.read_settings(producer, places | ({producers.FILE: str(file)} if file else {}))
     assert isinstance(settings, str)
     return settings
+
+
+def add_token(settings: str, url: str, token: str) -> str:
+    """The settings with a token for a server, as docs/openlineage.md adds it."""
+    return re.sub(rf"^( *)url: {re.escape(url)}$", rf"\g<0>\n\1auth: {{type: api_key, apiKey: {token}}}", settings, flags=re.MULTILINE)
 
 
 def run_python(folder: Path, **settings: str) -> None:
@@ -96,8 +106,11 @@ def run_python(folder: Path, **settings: str) -> None:
 
 
 def test_the_client_for_python_over_http(tmp_path: Path) -> None:
-    """Sync, with and without gzip, in the background, and to several places of which one does not answer."""
-    with serve_application(lambda _: {}) as url:
+    """Sync, with and without gzip, in the background, and to several places of which one does not answer. The server wants a token."""
+    writer, reader = generate_token(), generate_token()
+    roles = {"writer": hash_token(writer), "reader": hash_token(reader)}
+    tokens = [{"name": role, "role": role, "hash": hashed} for role, hashed in roles.items()]
+    with serve_application(lambda _: {"tokens": tokens}) as url:
         http, several = read_settings("Python client", url), read_settings("Python client to several places", url, tmp_path / "copy.ndjson")
         dead = "    file:\n"
         assert "compression: gzip\n" in http
@@ -110,9 +123,9 @@ def test_the_client_for_python_over_http(tmp_path: Path) -> None:
                 dead, f"    dead:\n      type: http\n      url: http://127.0.0.1:1\n      retry: {{total: 0}}\n{dead}"
             ),
         }
-        run_python(tmp_path, **settings)
-        assert count_events(url, [*settings]) == dict.fromkeys(settings, OF_RUNS)
-        ask = build_ask(url)
+        run_python(tmp_path, **{name: add_token(text, url, writer) for name, text in settings.items()})
+        assert count_events(url, reader, [*settings]) == dict.fromkeys(settings, OF_RUNS)
+        ask = build_ask(url, reader)
         for name in settings:
             check_answers(ask, name)
     copies = parse_lines((tmp_path / "copy.ndjson").read_text())

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, build_job_key
+from meshline.graph.model import AssetKey, build_job_key, get_current_micros
+from meshline.graph.naming import Naming
 from meshline.graph.queries.identity_conflicts import ConflictKind, list_conflicts
+from meshline.ingest.sources.context import build_context
+from meshline.ingest.sources.debezium.source import Debezium
+from meshline.ingest.sources.reading_loader import load_reading
 from tests.api.conftest import AskGraph
 from tests.ingest.lineage_events import Event
 from tests.ingest.producers.recordings import (
@@ -28,6 +34,19 @@ from tests.ingest.producers.recordings import (
 
 JOBS = "flink-jobs"  # the listener's namespace, unless `openlineage.job.namespace` names another
 ORDERS = build_key(KAFKA, "shop.orders")
+CONNECTOR = {
+    "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+    "database.hostname": "db.internal",
+    "database.port": "5432",
+    "database.dbname": "shop",
+    "topic.prefix": "shop",
+    "table.include.list": "raw.orders",
+    "transforms": "flat,route",
+    "transforms.flat.type": "io.debezium.transforms.ExtractNewRecordState",
+    "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
+    "transforms.route.regex": "shop[.]raw[.](.*)",
+    "transforms.route.replacement": "shop.$1",
+}
 
 
 @pytest.fixture(scope="module", params=BOTH)
@@ -150,6 +169,20 @@ def test_tables_are_those_of_airflow(events: list[Event]) -> None:
         )["dataset"]["writtenBy"]
         assert {one["name"] for one in writers} == {"store_amounts", "shop_nightly.copy"}
         assert find_affected(live, build_key(DATABASE, "shop.raw.orders", "amount"))["shop.mart.order_amounts.amount"] == "DIRECT"
+
+
+def test_topics_are_those_of_a_connector(events: list[Event], tmp_path: Path) -> None:
+    """One answer runs from a table of PostgreSQL by Debezium into the topic, and by Flink back into another table."""
+    (tmp_path / "orders.json").write_text(json.dumps({"name": "orders", "config": CONNECTOR}))
+    source = Debezium(files=("orders.json",), kafka="kafka.internal:9092")
+    with open_graph([*read_recording("airflow"), *events]) as live:
+        reading = source.read(build_context(live, Naming(), tmp_path, source.source))
+        loaded = load_reading(live, reading, get_current_micros())
+        assert (loaded.refused, loaded.new) == ((), 1)
+        found = find_affected(live, build_key(DATABASE, "shop.raw.orders", "amount"))
+    assert found["shop.orders.amount"] == "DIRECT"
+    assert found["orders.enriched.amount"] == "POSSIBLE"
+    assert found["shop.mart.order_amounts.order_id"] == "POSSIBLE", "by Flink; Airflow copies another column into it"
 
 
 @pytest.mark.parametrize("events", BOTH[1:], indirect=True)
