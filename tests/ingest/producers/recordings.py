@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -90,9 +91,15 @@ def build_key(namespace: str, name: str, column: str = "") -> AssetKey:
     return build_column_key(dataset, column) if column else dataset
 
 
+@lru_cache(maxsize=1)
+def ask_graph(live: LiveGraph) -> AskGraph:
+    """GraphQL over a graph, whose schema is made once."""
+    return AskGraph(live)
+
+
 def find_affected(live: LiveGraph, of: AssetKey) -> dict[str, str]:
     """The columns that an asset affects, `table.column`, with their reach; `masked` behind it if they are."""
-    nodes = AskGraph(live)(IMPACT, of=[of.id])["impact"]["assets"]["nodes"]
+    nodes = ask_graph(live)(IMPACT, of=[of.id])["impact"]["assets"]["nodes"]
     return {
         f"{one['node']['dataset']['name']}.{one['node']['name']}": f"{one['reach']}{' masked' * one['masked']}"
         for one in nodes

@@ -21,6 +21,7 @@ from tests.ingest.producers.recordings import (
     BOTH,
     DATABASE,
     ROOT,
+    ask_graph,
     build_key,
     describe_shapes,
     find_affected,
@@ -62,7 +63,7 @@ def graph(events: list[Event]) -> Iterator[LiveGraph]:
 
 @pytest.fixture(scope="module")
 def ask(graph: LiveGraph) -> AskGraph:
-    return AskGraph(graph)
+    return ask_graph(graph)
 
 
 def build_table_key(table: str, column: str = "") -> AssetKey:

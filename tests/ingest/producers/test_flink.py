@@ -22,6 +22,7 @@ from tests.ingest.producers.recordings import (
     BOTH,
     DATABASE,
     KAFKA,
+    ask_graph,
     build_key,
     describe_shapes,
     find_affected,
@@ -62,7 +63,7 @@ def graph(events: list[Event]) -> Iterator[LiveGraph]:
 
 @pytest.fixture(scope="module")
 def ask(graph: LiveGraph) -> AskGraph:
-    return AskGraph(graph)
+    return ask_graph(graph)
 
 
 def read_job(ask: AskGraph, name: str) -> Any:
@@ -162,7 +163,7 @@ def test_nothing_is_provisional_once_the_jobs_have_ended(ask: AskGraph) -> None:
 def test_tables_are_those_of_airflow(events: list[Event]) -> None:
     """Both name a table of PostgreSQL in the same way: what Flink stores is what Airflow's tasks write, too."""
     with open_graph([*read_recording("airflow"), *events]) as live:
-        writers = AskGraph(live)(
+        writers = ask_graph(live)(
             "query($namespace: String!, $name: String!) { dataset(namespace: $namespace, name: $name) { writtenBy { name } } }",
             namespace=DATABASE,
             name="shop.mart.order_amounts",
