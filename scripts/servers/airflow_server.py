@@ -56,13 +56,13 @@ class Server:
         """The states of the runs of DAGs, once each has one that ended."""
         found: dict[str, str] = {}
 
-        def have_ended() -> bool:
+        def is_complete() -> bool:
             for name in names:
                 runs = self._ask(f"dags/{name}/dagRuns")["dag_runs"]
                 found[name] = runs[0]["state"] if runs else "none"
             return all(state in ENDED for state in found.values())
 
-        self._wait(have_ended, "some runs of DAGs did not end", seconds)
+        self._wait(is_complete, "some runs of DAGs did not end", seconds)
         return found
 
     def _ask(self, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
@@ -122,6 +122,7 @@ def build_environment(home: Path, url: str, port: int) -> dict[str, str]:
         "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "LOGGING__TRIGGER_LOG_SERVER_PORT": str(process.find_free_port()),
         "LOGGING__WORKER_LOG_SERVER_PORT": str(process.find_free_port()),
+        "WORKERS__EXECUTION_API_TIMEOUT": "60",  # seconds: on a busy machine the API needs more than the usual 5
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     return {"AIRFLOW_HOME": str(home), "no_proxy": "*", **{f"AIRFLOW__{name}": text for name, text in options.items()}}

@@ -55,8 +55,8 @@ with DAG(
         checks={"row_count": {"check_statement": "COUNT(*) >= 1"}},
     )
 
-    @task_group
-    def reporting() -> None:
+    @task_group(group_id="reporting")
+    def report_revenue() -> None:
         # By position: no column list, and no names in the SELECT list.
         report = SQLExecuteQueryOperator(
             task_id="report",
@@ -102,8 +102,8 @@ with DAG(
         """By a hook, which only the hook's own lineage shows."""
         PostgresHook("shop").run("INSERT INTO mart.audit (orders, amount) SELECT count(*), sum(amount) FROM raw.orders")
 
-    @task(retries=1, retry_delay=pendulum.duration(seconds=1))
-    def flaky() -> None:
+    @task(task_id="flaky", retries=1, retry_delay=pendulum.duration(seconds=1))
+    def raise_error() -> None:
         raise ValueError("no such file: /srv/shop/import.csv")
 
     failing = SQLExecuteQueryOperator(
@@ -112,7 +112,7 @@ with DAG(
         trigger_rule="all_done",
         sql="INSERT INTO mart.report (region) SELECT no_such_column FROM raw.customers",
     )
-    customer_revenue >> check_columns >> check_table >> reporting() >> copy >> audit() >> flaky() >> failing
+    customer_revenue >> check_columns >> check_table >> report_revenue() >> copy >> audit() >> raise_error() >> failing
 
 with DAG("shop_export", schedule=[REPORT], default_args={"owner": "finn@company.com"}, **COMMON):
     SQLExecuteQueryOperator(
