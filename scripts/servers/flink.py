@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import string
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,7 +41,8 @@ CONFIG = {
     "openlineage.trackingIntervalInSeconds": 3,  # how often a stream reports its checkpoints
     "restart-strategy.type": "none",  # a job that fails does so at once
 }
-SECONDS = 15  # after which a job that goes on is cancelled
+ENDLESS = "live_orders"  # is cancelled after SECONDS; any other job after LONGEST, which is an error
+SECONDS, LONGEST = 15, 180
 
 
 def run_jobs(home: Path, settings: str, places: Mapping[str, str], seconds: float = 600) -> None:
@@ -52,17 +54,19 @@ def run_jobs(home: Path, settings: str, places: Mapping[str, str], seconds: floa
     of_machine = {"rest.address": "127.0.0.1", "rest.bind-address": "127.0.0.1", "rest.port": port, "rest.bind-port": port}
     texts = [settings, *(f"{name}: {value}\n" for name, value in (CONFIG | of_machine).items())]
     (home / "conf" / "config.yaml").write_text("".join(texts))
-    scripts = []
+    scripts: list[str] = []
     for name in JOBS:
         script = home / f"{name}.sql"
         script.write_text(string.Template((HERE / "jobs" / script.name).read_text()).substitute(places, folder=home.as_posix()))
-        scripts.append(str(script))
+        scripts += [str(SECONDS if name == ENDLESS else LONGEST), str(script)]
     flags = [*JAVA_FLAGS, *(f"--add-opens={one}" for one in OPENED)]
-    command = [maven.find_java(), *flags, "-cp", f"{jars}/*", str(MAIN), str(home / "conf"), str(SECONDS), *scripts]
+    command = [maven.find_java(), *flags, "-cp", f"{jars}/*", str(MAIN), str(home / "conf"), *scripts]
     log = home / "flink.log"
     started = process.start(command, log, cwd=home)
     try:
         if started.wait(seconds):
             raise process.ServerError(f"Flink ended with {started.returncode}; {log} ends with:\n{process.read_log_end(log)}")
+    except subprocess.TimeoutExpired as error:
+        raise process.ServerError(f"Flink did not end within {seconds:g} s; {log} ends with:\n{process.read_log_end(log)}") from error
     finally:
         process.stop(started.pid)

@@ -63,6 +63,12 @@ class Meshline:
         return events
 
 
+def has_ended(events: Sequence[Event]) -> bool:
+    """Whether the end of each run has arrived."""
+    ended = {event["run"]["runId"] for event in events if event["eventType"] in {"COMPLETE", "FAIL", "ABORT"}}
+    return all(event["run"]["runId"] in ended for event in events)
+
+
 def _run_meshline(*arguments: str) -> None:
     command = Path(sys.executable).with_name("meshline")
     done = subprocess.run([str(command), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

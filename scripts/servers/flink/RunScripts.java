@@ -13,13 +13,13 @@ import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 /**
  * Flink SQL scripts, each a job that is named after its file, in a local cluster with the configuration of a folder.
  *
- * <p>Arguments: the folder with config.yaml, the seconds after which a job that goes on is cancelled, the scripts. Statements are
- * separated by empty lines. Run as a source file: {@code java -cp 'lib/*' RunScripts.java ...}
+ * <p>Arguments: the folder with config.yaml; then for each script the seconds after which its job is cancelled, and the script.
+ * Statements are separated by empty lines. Run as a source file: {@code java -cp 'lib/*' RunScripts.java ...}
  */
 public class RunScripts {
   public static void main(String[] arguments) throws Exception {
-    for (int at = 2; at < arguments.length; at++) {
-      runScript(arguments[0], Integer.parseInt(arguments[1]), Path.of(arguments[at]));
+    for (int at = 1; at < arguments.length; at += 2) {
+      runScript(arguments[0], Integer.parseInt(arguments[at]), Path.of(arguments[at + 1]));
     }
     System.exit(0);
   }
@@ -47,6 +47,6 @@ public class RunScripts {
     } catch (Exception failure) {
       System.err.println(script + " failed: " + failure);
     }
-    Thread.sleep(3000); // its last event is sent by another thread
+    Thread.sleep(5000); // its last event is sent by another thread
   }
 }
