@@ -412,7 +412,12 @@ def usage(
 
 
 def registry(
-    url: Annotated[str, typer.Argument(help="The registry's address, e.g. http://schema-registry:8081.", metavar="URL")],
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            help="The registry's address, e.g. http://schema-registry:8081; or files of its answers, and patterns.", metavar="WHAT"
+        ),
+    ],
     *,
     namespace: Annotated[
         str, typer.Option(help="The namespace of the topics: a bootstrap server, or an alias.", metavar="KAFKA://HOST:PORT")
@@ -446,9 +451,15 @@ def registry(
 
     The same command again reads only what is new.
     """
+    from meshline.errors import InvalidInput
+
+    addresses = [one for one in what if "://" in one or one.startswith("${")]
+    if addresses and len(what) > 1:
+        raise InvalidInput(f"found {len(what)} places; accepted is one address, or files", "WHAT")
     keys = {
         "name": name,
-        "url": url,
+        "url": "".join(addresses),
+        "files": [] if addresses else what,
         "namespace": namespace,
         "user": user,
         "password": password,

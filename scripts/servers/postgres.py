@@ -21,7 +21,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,8 +79,8 @@ def _unpack(temporary: Path, artifact: str) -> None:
         archive.extractall(temporary / "unpacked", filter="data")
 
 
-def start(home: Path) -> Server:
-    """Make a database and start its server; return once it answers."""
+def start(home: Path, settings: Mapping[str, str] | None = None) -> Server:
+    """Make a database and start its server; return once it answers. `settings`: of the server, besides those that it needs here."""
     log = home.resolve() / "postgres.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     binaries = ensure_binaries()
@@ -108,6 +108,7 @@ def start(home: Path) -> Server:
         "shared_preload_libraries": "pg_stat_statements",
         "fsync": "off",
         "shared_buffers": "32MB",
+        **(settings or {}),
     }
     command = [str(binaries / "bin" / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in options.items())]
     started = process.start(command, log, user=user, cwd=folder)
@@ -146,8 +147,8 @@ def stop(server: Server) -> None:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[Server]:
-    server = start(home)
+def serve(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    server = start(home, settings)
     try:
         yield server
     finally:

@@ -10,7 +10,7 @@ that the order of events has no meaning.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -27,6 +27,7 @@ from meshline.ingest.openlineage.facet_types import (
     LineageInput,
     Transformation,
 )
+from meshline.ingest.openlineage.spark_plan import MESSAGE, MessageFlows
 
 if TYPE_CHECKING:
     from meshline.sql.statement_lineage import ColumnEdge, Lineage, Relation
@@ -109,6 +110,24 @@ def restrict_to_columns(lineage: OutputLineage, listed: frozenset[str]) -> Outpu
         return lineage
     flows = {group: kept for group, pairs in lineage.flows.items() if (kept := tuple([pair for pair in pairs if pair[1] not in foreign]))}
     return lineage._replace(flows=flows, contradicted=True)
+
+
+def drop_messages(lineage: OutputLineage, topics: Collection[Name]) -> OutputLineage:
+    """The lineage without flows from the columns `key` and `value` of topics, which are messages and no columns."""
+    flows = {
+        group: kept
+        for group, pairs in lineage.flows.items()
+        if (kept := tuple(pair for pair in pairs if group[0] not in topics or pair[0].casefold() not in MESSAGE))
+    }
+    return build_output_lineage(flows, lineage.datasets, lineage.partial, lineage.writers)
+
+
+def from_messages(topic: Name, found: MessageFlows) -> OutputLineage:
+    """The lineage out of the messages of a topic."""
+    flows: dict[tuple[Name, Kind], list[tuple[str, str | None]]] = {}
+    for one in found.flows:
+        flows.setdefault((topic, Kind(one.type, one.subtype, one.masking)), []).append((one.field, one.target))
+    return build_output_lineage(flows)
 
 
 def merge_lineage(parts: Sequence[OutputLineage]) -> OutputLineage:

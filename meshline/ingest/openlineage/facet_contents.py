@@ -16,6 +16,7 @@ from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import column_lineage, facet_types
 from meshline.ingest.openlineage.column_lineage import SELDOM_COLUMNS, Name, OutputLineage, QueryLineage, analyse_query, is_column
 from meshline.ingest.openlineage.facets import FacetReader, Place, Text
+from meshline.ingest.openlineage.spark_plan import MessageFlows, read_message_flows
 
 SESSION_CATALOG = "default_catalog.default_database."  # Flink: table.builtin-catalog-name, table.builtin-database-name
 
@@ -239,6 +240,7 @@ class ContentCache:
         self._columns: BoundedCache[bytes, tuple[str, ...]] = BoundedCache(MAX_NAMES)
         self._folded: BoundedCache[bytes, frozenset[str]] = BoundedCache(MAX_NAMES)
         self._queries: BoundedCache[Hashable, tuple[QueryLineage | None]] = BoundedCache(MAX_LINEAGE)
+        self._messages: BoundedCache[bytes, tuple[MessageFlows | None]] = BoundedCache(MAX_LINEAGE)
         self._pairs: BoundedCache[tuple[AssetKey, AssetKey], bytes] = BoundedCache(MAX_NAMES)
 
     def get_content(self, key: Hashable, make: Callable[[], Facts]) -> Content:
@@ -357,6 +359,14 @@ class ContentCache:
             lineage = analyse_query(text, dialect, target, listed) if text else None
             size = 0 if lineage is None else sum(map(len, lineage.flows.values()))
             known = self._queries.keep(key, (lineage,), 1_000 + _FLOW * size)
+        return known[0]
+
+    def get_message_flows(self, plan: Text) -> MessageFlows | None:
+        """What flows out of messages by a plan of Spark; None if it cannot be read (see `read_message_flows`)."""
+        known = self._messages.get(plan.digest)
+        if known is None:
+            found = read_message_flows(plan.raw)
+            known = self._messages.keep(plan.digest, (found,), 1_000 + _FLOW * (0 if found is None else len(found.flows)))
         return known[0]
 
     def get_pair_digest(self, start: AssetKey, end: AssetKey) -> bytes:

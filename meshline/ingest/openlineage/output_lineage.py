@@ -13,14 +13,18 @@ from typing import NamedTuple, TypeAlias
 from meshline.graph import model
 from meshline.graph.content import PLAIN, Draft
 from meshline.graph.model import AssetKey, Content, EdgeFact, EdgeType, Facts, FlowType
+from meshline.ingest.openlineage import debezium_envelope, spark_plan
 from meshline.ingest.openlineage.column_lineage import (
     NOTHING,
+    Kind,
     Name,
     OutputLineage,
     build_output_lineage,
+    drop_messages,
     find_dialect,
     find_job_name,
     from_dataset_lineage,
+    from_messages,
     merge_lineage,
     restrict_to_columns,
 )
@@ -135,6 +139,8 @@ class _ExchangeBuilder:
         slot = state.job_facets.get("lineage")
         self.slot = slot if slot is not None and slot.weight == GOOD else None
         self.job_facets = state.job_facets
+        self.run_facets = state.run_facets
+        self.plan = next((state.run_facets[name] for name in spark_plan.FACETS if name in state.run_facets), None)
         self.entries = contents.list_job_entries(self.slot) if self.slot else []
         self.by_target: dict[AssetKey, list[LineageEntry]] = {}
         for entry in self.entries:
@@ -153,8 +159,12 @@ class _ExchangeBuilder:
 
     def _build_target(self, key: AssetKey, first: int, last: int, side: Side | None) -> Target:
         lineage, source = self._find_lineage(key, side)
+        lineage, whole, plan = self._add_messages(lineage)
+        source = (*source, *plan)
         if lineage is None:
-            if self.producer.names_columns_by_select_list and (target := self._build_by_query(key, first, last, {}, ())) is not None:
+            by_query = self.producer.names_columns_by_select_list
+            target = self._build_by_query(key, first, last, {}, ()) if by_query else self._build_by_rows(key, first, last, side)
+            if target is not None:
                 return target
             return Target(key, first, last, None, (), {}, self._build_feeds(key, self._find_feeding_inputs(key), frozenset()), frozenset())
         schema = find_whole_schema(side, self.producer, self.contents) if side else None
@@ -167,10 +177,28 @@ class _ExchangeBuilder:
             target = self._build_by_query(key, first, last, resolved, source)
             if target is not None and (schema is None or all(feed.covered for feed in target.feeds)):
                 return target
-        sources = frozenset([resolved[name] for name in lineage.sources])
+        sources = frozenset([resolved[name] for name in lineage.sources if name not in whole])
         fed: Iterable[AssetKey] = self.inputs if lineage.datasets is None else sorted({resolved[name] for name in lineage.datasets})
         feeds = tuple(Feed(dataset, self.contents.get_pair_digest(dataset, key), dataset in sources) for dataset in fed)
         return Target(key, first, last, lineage, source, resolved, feeds, sources)
+
+    def _add_messages(self, lineage: OutputLineage | None) -> tuple[OutputLineage | None, frozenset[Name], Source]:
+        """The lineage of an output with what flows out of messages; the topics of which that covers not all; the digest of what was read.
+
+        A plan does not name its topics: it is used if the run reads only one.
+        """
+        topics = [key for key in self.inputs if self.producer.reads_messages(key.parts[0])]
+        if not topics or (lineage is not None and lineage.datasets is not None):
+            return lineage, frozenset(), ()
+        if lineage is not None:
+            lineage = drop_messages(lineage, {name for name in lineage.sources if self._resolve_name(name) in topics})
+        found = self.contents.get_message_flows(self.plan) if self.plan is not None and len(topics) == len(self.outputs) == 1 else None
+        if found is None or self.plan is None:
+            return lineage, frozenset(), ()
+        topic: Name = (topics[0].parts[0], topics[0].name)
+        stated = from_messages(topic, found)
+        merged = stated if lineage is None else merge_lineage([lineage, stated])._replace(datasets=None)
+        return merged, frozenset({topic} if found.whole else ()), (self.plan.digest,)
 
     def _build_contradicted(
         self, key: AssetKey, first: int, last: int, lineage: OutputLineage, resolved: Mapping[Name, AssetKey], source: Source
@@ -200,6 +228,29 @@ class _ExchangeBuilder:
         return Target(
             key, first, last, build_output_lineage(query.flows, query.pairs), (*source, sql.digest, *digests), keys, feeds, covered
         )
+
+    def _build_by_rows(self, key: AssetKey, first: int, last: int, side: Side | None) -> Target | None:
+        """A topic by the columns of the one table that flows into it (Debezium); None if they are not known, or if rows are changed."""
+        config, fields = self.run_facets.get(debezium_envelope.FACET), side.find_good("schema") if side else None
+        if (
+            not self.producer.names_outputs_after_inputs
+            or config is None
+            or fields is None
+            or not debezium_envelope.leaves_rows(config.raw)
+        ):
+            return None
+        fed = list(self._find_feeding_inputs(key))
+        columns = self.inputs[fed[0]].find_good("schema") if len(fed) == 1 else None
+        if columns is None:
+            return None
+        rows = debezium_envelope.match_rows(self.contents.get_columns(columns), self.contents.get_columns(fields))
+        if not rows.pairs:
+            return None
+        name = (fed[0].parts[0], fed[0].name)
+        lineage = build_output_lineage({(name, Kind(FlowType.DIRECT, "IDENTITY", masking=False)): rows.pairs})
+        covered = frozenset(fed) if rows.complete else frozenset()
+        source = ("rows", columns.digest, fields.digest)
+        return Target(key, first, last, lineage, source, {name: fed[0]}, self._build_feeds(key, fed, covered), covered)
 
     def _find_feeding_inputs(self, key: AssetKey) -> Iterable[AssetKey]:
         """The inputs that may flow into an output without stated lineage: if outputs are named after inputs, those of its name.

@@ -61,6 +61,10 @@ class Producer(NamedTuple):
         """Whether the name of an output identifies its input (`list_output_ends`). Debezium sends each of them in an event of its own."""
         return self.integration == "DEBEZIUM"
 
+    def reads_messages(self, namespace: str) -> bool:
+        """Whether the columns `key` and `value` of a dataset in this namespace are messages, in which its columns are (Spark's Kafka)."""
+        return self.integration == "SPARK" and namespace.startswith("kafka://")
+
     @property
     def writes_no_datasets(self) -> bool:
         """Whether the outputs of a job are no datasets: dbt names a table for each test, and no such table exists."""
@@ -84,7 +88,7 @@ class Producer(NamedTuple):
 
     def has_whole_input(self, namespace: str) -> bool:
         """Whether the schema of an input lists all columns of the table."""
-        if self.integration not in _WHOLE_INPUTS:
+        if self.integration not in _WHOLE_INPUTS or self.reads_messages(namespace):
             return False
         return self.integration != "SPARK" or _QUERIED.match(namespace) is None
 

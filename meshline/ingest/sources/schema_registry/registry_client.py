@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 import msgspec
@@ -77,6 +77,23 @@ class Account(NamedTuple):
     user: str = ""
     password: str = ""
     token: str = ""
+
+
+class Registry(Protocol):
+    """What is asked of a registry. The methods are those of `RegistryClient`."""
+
+    @property
+    def url(self) -> str: ...
+
+    def list_subjects(self) -> list[str]: ...
+
+    def list_versions(self, subject: str) -> list[int]: ...
+
+    def read_version(self, subject: str, version: int) -> Registered: ...
+
+    def read_referred(self, subject: str, version: int) -> Registered: ...
+
+    def read_compatibility(self, subject: str) -> str: ...
 
 
 class RegistryClient:

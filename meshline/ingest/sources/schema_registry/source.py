@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import get_current_micros
 from meshline.ingest.sources.base import Context, Item, Reading, Source
 from meshline.ingest.sources.schema_registry.registry_client import Account, RegistryClient
+from meshline.ingest.sources.schema_registry.registry_files import RegistryFiles
 from meshline.ingest.sources.schema_registry.subjects import DEFAULT_CONTEXT
 from meshline.ingest.sources.schema_registry.topic_crawl import Layout, TopicCrawl
 from meshline.ingest.sources.secrets import Redaction, Variables, expand_variables
@@ -19,13 +20,16 @@ _ACCOUNT = ("user", "password", "token")
 
 
 class SchemaRegistry(Source):
-    """A running registry. What its subjects state is of the topics that they are named after."""
+    """A running registry, or files of its answers. What its subjects state is of the topics that they are named after."""
 
     kind: ClassVar[str] = "registry"
     url: str = Field(
-        min_length=1,
+        default="",
         max_length=2048,
         description="The address of the registry's Confluent API, e.g. http://schema-registry:8081; ${NAME} is a variable.",
+    )
+    files: tuple[Annotated[str, StringConstraints(min_length=1, max_length=4096)], ...] = Field(
+        default=(), description="Instead of a running registry: files of its answers to GET /schemas or /subjects/SUBJECT/versions/VERSION."
     )
     namespace: str = Field(
         min_length=1, max_length=1024, description="The namespace of the topics, kafka://host:port of a bootstrap server, or its alias."
@@ -45,7 +49,17 @@ class SchemaRegistry(Source):
     versions: int = Field(default=100, ge=0, le=10_000, description="The number of versions of a subject that are read for its history.")
     parallel: int = Field(default=8, ge=1, le=64, description="The number of requests at the same time.")
 
+    @model_validator(mode="after")
+    def _require_place(self) -> SchemaRegistry:
+        if bool(self.url) == bool(self.files):
+            raise ValueError("give either the url of a registry, or files of its answers")
+        if self.files and (self.user or self.password or self.token):
+            raise ValueError("files are read without an account: leave out user, password and token")
+        return self
+
     def read(self, context: Context) -> Reading:
+        if self.files:
+            return self._read_files(context)
         url, account = expand_account(self.url, Account(self.user, self.password, self.token), context.variables)
         redact = build_redaction(self.url, url, account)
         layout = Layout(self._map_namespaces(context), self.topics, self.subjects, self.versions)
@@ -64,6 +78,13 @@ class SchemaRegistry(Source):
             return crawls[0].remember()
 
         return Reading(self.source, read_items(), complete=True, atomic=False, warnings=warnings, remember=remember)
+
+    def _read_files(self, context: Context) -> Reading:
+        found = RegistryFiles(self.files, context.folder)
+        layout = Layout(self._map_namespaces(context), self.topics, self.subjects, self.versions, found.digest)
+        crawl = TopicCrawl(found, layout, context, 1, get_current_micros())
+        items = [*found.refusals, *crawl.read_items()]
+        return Reading(self.source, items, complete=True, warnings=crawl.warnings, remember=crawl.remember)
 
     def _map_namespaces(self, context: Context) -> dict[str, str]:
         given = {DEFAULT_CONTEXT: self.namespace, **self.contexts}

@@ -15,7 +15,7 @@ from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchange
 from meshline.ingest.sources.http_reader import AccessRefused, RefusedAnswer
 from meshline.ingest.sources.schema_registry.facts import build_topic_content
 from meshline.ingest.sources.schema_registry.parse import list_record_names
-from meshline.ingest.sources.schema_registry.registry_client import RegistryClient
+from meshline.ingest.sources.schema_registry.registry_client import Registry
 from meshline.ingest.sources.schema_registry.subjects import (
     SubjectName,
     TopicPart,
@@ -55,13 +55,15 @@ class KnownSubject(msgspec.Struct, frozen=True, array_like=True):
 
 class Layout(NamedTuple):
     """Where the topics of a registry are. `namespaces`: by context. `topics`: of subjects that are not named after their topics.
-    `subjects`: patterns of the subjects that are read; empty: all. `history`: how many versions of a subject are read for it.
+    `subjects`: patterns of the subjects that are read; empty: all. `history`: how many versions of a subject are read for it. `files`: the
+    digest of the files that are read instead of a registry, whose versions may differ without having other numbers.
     """
 
     namespaces: Mapping[str, str]
     topics: Mapping[str, Sequence[str]]
     subjects: Sequence[str]
     history: int
+    files: str = ""
 
 
 class _Built(NamedTuple):
@@ -76,7 +78,7 @@ class _Built(NamedTuple):
 class TopicCrawl:
     """One reading of a registry. `read_items` can be iterated once; `remember` returns the memory after that."""
 
-    def __init__(self, client: RegistryClient, layout: Layout, context: Context, threads: int, now: int) -> None:
+    def __init__(self, client: Registry, layout: Layout, context: Context, threads: int, now: int) -> None:
         self._client = client
         self._layout = layout
         self._context = context
@@ -255,6 +257,7 @@ def _compute_rules_digest(layout: Layout, context: Context) -> str:
         sorted(layout.namespaces.items()),
         sorted((name, list(of)) for name, of in layout.topics.items()),
         context.naming.digest,
+        *([layout.files] if layout.files else []),
     ]
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
 

@@ -13,7 +13,7 @@ from meshline.graph.model import AssetKey, Content, Scope
 from meshline.ingest.sources.http_reader import RefusedAnswer
 from meshline.ingest.sources.schema_registry.facts import SubjectVersion, build_topic_content
 from meshline.ingest.sources.schema_registry.parse import ParsedSchema, collect_references, parse_bundle
-from meshline.ingest.sources.schema_registry.registry_client import Registered, RegistryClient
+from meshline.ingest.sources.schema_registry.registry_client import Registered, Registry
 from meshline.ingest.sources.schema_registry.subjects import SubjectName, TopicPart
 
 
@@ -59,14 +59,14 @@ class _Event(NamedTuple):
     is_key: bool
 
 
-def read_subject_version(client: RegistryClient, subject: Subject, number: int, compatibility: str = "") -> SubjectVersion:
+def read_subject_version(client: Registry, subject: Subject, number: int, compatibility: str = "") -> SubjectVersion:
     """A version of a subject, parsed with all that it refers to. Raises InvalidInput, StoreUnavailable."""
     registered = client.read_version(subject.text, number)
     schema = parse_registered(registered, subject.text, client)
     return SubjectVersion(subject.text, registered, schema, compatibility)
 
 
-def parse_registered(registered: Registered, subject: str, client: RegistryClient) -> ParsedSchema:
+def parse_registered(registered: Registered, subject: str, client: Registry) -> ParsedSchema:
     """A version, parsed. Raises InvalidInput, StoreUnavailable, MissingExtra."""
     try:
         return parse_bundle(collect_references(registered, subject, client.read_referred))
@@ -77,7 +77,7 @@ def parse_registered(registered: Registered, subject: str, client: RegistryClien
 class TopicHistory:
     """The history of one topic. `current`: the newest versions of its subjects; `limit`: of the versions of a subject that are read."""
 
-    def __init__(self, client: RegistryClient, topic: Topic, current: Mapping[str, SubjectVersion], limit: int) -> None:
+    def __init__(self, client: Registry, topic: Topic, current: Mapping[str, SubjectVersion], limit: int) -> None:
         self._client = client
         self._topic = topic
         self._current = current
