@@ -88,7 +88,7 @@ class Producer(NamedTuple):
 
     def has_whole_input(self, namespace: str) -> bool:
         """Whether the schema of an input lists all columns of the table."""
-        if self.integration not in _WHOLE_INPUTS or self.reads_messages(namespace):
+        if self.integration not in _WHOLE_INPUTS:
             return False
         return self.integration != "SPARK" or _QUERIED.match(namespace) is None
 

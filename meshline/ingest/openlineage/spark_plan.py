@@ -79,7 +79,7 @@ class MessageFlow(NamedTuple):
 
 
 class MessageFlows(NamedTuple):
-    """What flows out of messages into an output. `whole`: some message is used without being decoded, so any field of it may flow."""
+    """What flows out of messages into an output. `whole`: some message is used without being decoded, or a key: any field may flow, too."""
 
     flows: tuple[MessageFlow, ...]
     whole: bool
@@ -99,6 +99,11 @@ class _Place(NamedTuple):
     decides: str = ""
     masking: bool = False
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its fields are columns of the topic: those of a decoded value are, those of a key may be so under other names."""
+        return self.schema is not None and self.root == "value"
+
 
 _Places: TypeAlias = frozenset[_Place]
 _NONE: _Places = frozenset()
@@ -106,6 +111,18 @@ _NONE: _Places = frozenset()
 
 class _UnknownPlanError(Exception):
     """A part of a plan whose columns are not understood."""
+
+
+_UNREADABLE = (
+    _UnknownPlanError,
+    SchemaTooLargeError,
+    msgspec.MsgspecError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def read_message_flows(plan: bytes) -> MessageFlows | None:
@@ -117,16 +134,7 @@ def read_message_flows(plan: bytes) -> MessageFlows | None:
         if isinstance(nodes, str):  # some versions send the JSON as a text
             nodes = msgspec.json.decode(nodes)
         return _PlanReader().read(nodes)
-    except (
-        msgspec.MsgspecError,
-        _UnknownPlanError,
-        SchemaTooLargeError,
-        ArithmeticError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ):
+    except _UNREADABLE:
         return None
 
 
@@ -148,12 +156,12 @@ class _PlanReader:
         whole = False
         for name, places in self._list_outputs(nodes):
             for place in places:
-                whole = whole or place.schema is None
+                whole = whole or not place.is_known
                 kind = (FlowType.INDIRECT, place.decides) if place.decides else (FlowType.DIRECT, place.subtype)
                 flows.update(MessageFlow(field, name, *kind, place.masking) for field in self._list_fields(place))
         for subtype, found in self._rows.items():
             for place in found:
-                whole = whole or place.schema is None
+                whole = whole or not place.is_known
                 flows.update(MessageFlow(field, None, FlowType.INDIRECT, subtype, place.masking) for field in self._list_fields(place))
         return MessageFlows(tuple(sorted(flows, key=repr)), whole)
 
@@ -249,9 +257,8 @@ class _PlanReader:
         return found
 
     def _list_fields(self, place: _Place) -> Iterator[str]:
-        """The column of a part of a message, and those in it; of a message as a whole those in it, undecoded the message itself."""
-        if place.schema is None:
-            yield place.root
+        """The field that a part of a message is, and those in it."""
+        if not place.is_known:
             return
         if place.path:
             yield ".".join(place.path)
