@@ -140,7 +140,7 @@ class _ExchangeBuilder:
         self.slot = slot if slot is not None and slot.weight == GOOD else None
         self.job_facets = state.job_facets
         self.run_facets = state.run_facets
-        self.plan = next((state.run_facets[name] for name in spark_plan.FACETS if name in state.run_facets), None)
+        self.plan = state.run_facets.get(spark_plan.FACET)
         self.entries = contents.list_job_entries(self.slot) if self.slot else []
         self.by_target: dict[AssetKey, list[LineageEntry]] = {}
         for entry in self.entries:

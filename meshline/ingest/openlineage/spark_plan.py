@@ -16,7 +16,7 @@ import msgspec
 from meshline.graph.model import FlowType
 from meshline.ingest.openlineage.message_schemas import Schema, SchemaTooLargeError, read_avro_fields, read_spark_fields
 
-FACETS = ("spark.logicalPlan", "spark_logicalPlan")  # the names of the run facet
+FACET = "spark.logicalPlan"  # of the run
 MESSAGE = frozenset({"key", "value"})  # the columns of Spark's Kafka source that are the message
 MAX_BYTES = 4 * 2**20
 
@@ -131,8 +131,6 @@ def read_message_flows(plan: bytes) -> MessageFlows | None:
         return None
     try:
         nodes = msgspec.json.decode(plan)["plan"]
-        if isinstance(nodes, str):  # some versions send the JSON as a text
-            nodes = msgspec.json.decode(nodes)
         return _PlanReader().read(nodes)
     except _UNREADABLE:
         return None

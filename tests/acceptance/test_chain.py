@@ -1,0 +1,102 @@
+"""The chain from a database to a dashboard (examples/chain), from its recordings; with `--all`, it is recorded anew and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.service import Service, run_service
+from tests.cli.command import ROOT, run_successfully
+from tests.servers import Neo4jServer
+
+CHAIN = ROOT / "examples" / "chain"
+DATABASE, KAFKA = "postgres://db.internal:5432", "kafka://kafka.internal:9092"
+QUERY = """query($id:ID!){impact(of:[$id]){
+  assets(kinds:[COLUMN,CONSUMER],first:500){nodes{reach distance masked node{kind name ... on Column{dataset{name}}}}}
+  completeness{possibleOnly undescribed staleEdges provisional}}}"""
+EXPORT = ("export", "graph")
+
+
+def sync(folder: Path, store: str) -> list[str]:
+    """Read all sources of the chain; the lines that report it."""
+    return run_successfully("sync", folder / "mesh.yaml", "--store", store).err.splitlines()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with the chain."""
+    address = f"sqlite:///{tmp_path_factory.mktemp('chain')}/chain.db"
+    lines = sync(CHAIN, address)
+    assert all(line.endswith("0 refused") for line in lines), lines
+    return address
+
+
+@pytest.fixture(scope="module")
+def service(store: str) -> Iterator[Service]:
+    with run_service(store, mesh=CHAIN / "mesh.yaml") as found:
+        yield found
+
+
+def read_impact(service: Service, table: str, column: str) -> dict[str, Any]:
+    """What a change of a column of the shop's database affects: columns as `dataset.column` and consumers, each with its reach."""
+    found = service.ask(QUERY, id=service.list_columns(DATABASE, f"shop.public.{table}")[column])["impact"]
+    nodes = found["assets"]["nodes"]
+    names = [
+        f"{one['node']['dataset']['name']}.{one['node']['name']}" if "dataset" in one["node"] else one["node"]["name"] for one in nodes
+    ]
+    assert len(set(names)) == len(names)
+    return {"assets": {name: (one["reach"], one["distance"]) for name, one in zip(names, nodes, strict=True)}, **found["completeness"]}
+
+
+def read_table(heading: str) -> list[list[str]]:
+    """The cells of the table of the page with this heading."""
+    lines = (CHAIN / "README.md").read_text(encoding="utf-8").splitlines()
+    begin = lines.index(heading) + 2
+    end = next(i for i in range(begin, len(lines)) if not lines[i].startswith("|"))
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[begin:end]]
+
+
+def read_answer(heading: str) -> dict[str, tuple[str, int]]:
+    return {name: (reach, int(distance)) for name, reach, distance in read_table(heading)}
+
+
+def test_what_amount_reaches_is_what_the_page_states(service: Service) -> None:
+    found = read_impact(service, "orders", "amount")
+    assert found["assets"] == read_answer("| `orders.amount` reaches | reach | steps |")
+    assert (found["undescribed"], found["staleEdges"], found["provisional"]) == (0, 0, 0)
+
+
+def test_what_email_reaches_is_what_the_page_states(service: Service) -> None:
+    assert read_impact(service, "customers", "email")["assets"] == read_answer("| `customers.email` reaches | reach | steps |")
+
+
+@pytest.mark.parametrize("table", ["orders", "customers"])
+def test_every_column_is_copied_to_the_field_and_the_column_of_its_name(service: Service, table: str) -> None:
+    for column in service.list_columns(DATABASE, f"shop.public.{table}"):
+        direct = {
+            name for name, (reach, distance) in read_impact(service, table, column)["assets"].items() if reach == "DIRECT" and distance < 3
+        }
+        topic = f"shop.public.{table}"
+        assert direct == {f"{topic}.after.{column}", f"{topic}.before.{column}", f"silver.{table}.{column}"}
+
+
+def test_the_registry_describes_the_topics(service: Service) -> None:
+    for table in ("orders", "customers"):
+        columns = {*service.list_columns(KAFKA, f"shop.public.{table}")}
+        assert {"op", "source.lsn", "before", "after", "ts_ms"} <= columns
+        assert not columns & {"key", "value", "offset"}, "columns of Spark's source"
+
+
+@pytest.mark.server
+def test_both_stores_have_the_same_answers(service: Service, neo4j: Neo4jServer) -> None:
+    sync(CHAIN, neo4j.url)
+    with run_service(neo4j.url, mesh=CHAIN / "mesh.yaml") as other:
+        for table, column in (("orders", "amount"), ("customers", "email")):
+            assert read_impact(service, table, column) == read_impact(other, table, column)
+
+
+def test_a_second_sync_changes_nothing(store: str) -> None:
+    assert all(", 0 new, 0 changed, 0 retracted, 0 refused" in line for line in sync(CHAIN, store))
