@@ -1,4 +1,4 @@
-"""The chain from a database to a dashboard (examples/chain), from its recordings; with `--all`, it is recorded anew and compared."""
+"""The chain from a database to a dashboard (examples/chain), from its recordings; with `--all`, it is recorded again and compared."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 OpenLineage's listener states no lineage of columns from Kafka: to it, a message is a column `value` of bytes. The plan itself, which Spark
 sends on request (facet `spark.logicalPlan`: the optimized plan as `TreeNode.toJSON` writes it), has the decoding of the message
-(`from_avro`, `from_json`) and the path of every field that is taken from it. What is not known for certain is not guessed: a plan with a
+(`from_avro`, `from_json`) and the path of every field that is used. What is not known for certain is not guessed: a plan with a
 node or an expression whose columns are not understood gives nothing.
 """
 

@@ -127,8 +127,22 @@ TRIED = (
         "tests/ingest/sources/test_dbt.py",
     ),
     TriedSystem(
-        "Debezium", "3.5.0 (configs as documented)", Trial.DOCUMENTED, "debezium",
-        "configs of connectors: from tables to topics", "the offsets and the state of connectors", "tests/ingest/sources/test_debezium.py",
+        "Debezium", "3.5.0 for PostgreSQL; the configs of other databases as documented", Trial.REAL_AND_RECORDED, "debezium",
+        "configs of connectors: from tables to topics; its events: columns of tables in fields of topics",
+        "the offsets and the state of connectors", "tests/acceptance/test_chain.py",
+    ),
+    TriedSystem(
+        "Kafka Connect", "4.1.1", Trial.REAL_AND_RECORDED, "debezium", "answers of its REST API", "states of connectors and tasks",
+        "tests/acceptance/test_chain.py",
+    ),
+    TriedSystem(
+        "Confluent's wire format", "Avro converters of Apicurio 2.6.13", Trial.REAL_AND_RECORDED, "registry",
+        "subjects that the converters registered; messages by Spark", "Confluent's own converters", "tests/acceptance/test_chain.py",
+    ),
+    TriedSystem(
+        "Spark from Kafka", "3.5.9 with Avro, OpenLineage 1.53.0", Trial.REAL_AND_RECORDED, "openlineage",
+        "the fields of messages that columns come from, by the plan", "plans with UNION, explode or subqueries: POSSIBLE",
+        "tests/ingest/test_message_lineage.py",
     ),
     TriedSystem(
         "Apicurio", "2.6.13 (Confluent's API)", Trial.REAL, "registry",
