@@ -1,4 +1,7 @@
-"""The chain from a database to a dashboard (examples/chain), from its recordings; with `--all`, it is recorded again and compared."""
+"""The chain from a database to a dashboard (examples/chain), from its recordings; with `--all`, it is recorded again and compared.
+
+PostgreSQL, Debezium in Kafka Connect, Confluent's wire format with a registry, Spark from Kafka, Iceberg, dbt on Trino, Superset.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Columns in Kafka's messages: what Debezium writes into them, by the schemas in its events, and what Spark takes out of them, by its plan.
 
-The plans are recorded from Spark by scripts/record-spark-plans, whose queries are in scripts/servers/spark-kafka/plans.py.
+The plans, of Spark from Kafka, are recorded by scripts/record-spark-plans, whose queries are in scripts/servers/spark-kafka/plans.py.
 """
 
 from __future__ import annotations

@@ -23,10 +23,10 @@ from tests.ingest.sources.registry_server import (
     sync_successfully,
 )
 
-RECORD = {"type": "record", "name": "Placed", "fields": [{"name": "id", "type": "long"}]}
-MORE = {**RECORD, "fields": [*RECORD["fields"], {"name": "note", "type": "string", "default": ""}]}  # type: ignore[misc]
+RECORD: dict[str, Any] = {"type": "record", "name": "Placed", "fields": [{"name": "id", "type": "long"}]}
+MORE = {**RECORD, "fields": [*RECORD["fields"], {"name": "note", "type": "string", "default": ""}]}
 KEY = {"type": "record", "name": "Key", "fields": [{"name": "id", "type": "long"}]}
-SUBJECTS = {
+SUBJECTS: dict[str, list[dict[str, Any]]] = {
     "orders-value": [{"schema": json.dumps(RECORD)}, {"schema": json.dumps(MORE)}],
     "orders-key": [{"schema": json.dumps(KEY)}],
     "price": [{"schema": json.dumps({"type": "record", "name": "Price", "fields": [{"name": "cents", "type": "int"}]})}],
