@@ -184,9 +184,19 @@ def ranger(
 
 
 def superset(
-    url: Annotated[str, typer.Argument(help="The address of Superset, e.g. http://superset:8088.", metavar="URL", show_default=False)],
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            help="The address of Superset, e.g. http://superset:8088; or its exports (.zip, or unpacked), and patterns.",
+            metavar="WHAT",
+            show_default=False,
+        ),
+    ],
     *,
     name: SourceName = "default",
+    url: Annotated[
+        str, typer.Option(help="With exports: the address of Superset, for links and names.", show_default=False, metavar="URL")
+    ] = "",
     user: Annotated[str, typer.Option(help="The account that reads; ${NAME} is an environment variable.", metavar="NAME")] = "",
     password: Annotated[str, typer.Option(help="Its password, as '${NAME}'.", metavar="PASSWORD")] = "",
     provider: Annotated[str, typer.Option(help="Where the account is: db or ldap.", metavar="NAME")] = "db",
@@ -196,10 +206,16 @@ def superset(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Read the dashboards, charts and datasets of an Apache Superset."""
+    """Read the dashboards, charts and datasets of an Apache Superset, or of its exports."""
+    from meshline.errors import InvalidInput
+
+    addresses = [one for one in what if "://" in one]
+    if addresses and (len(what) > 1 or url):
+        raise InvalidInput(f"found {len(what)} places; accepted is one address, or exports", "WHAT")
     keys = {
         "name": name,
-        "url": url,
+        "url": addresses[0] if addresses else url,
+        "files": [] if addresses else what,
         "user": user,
         "password": password,
         "provider": provider,

@@ -25,6 +25,8 @@ from pathlib import Path
 from process import ServerError, report
 
 JAVA_NEEDED = 17
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+JAVA_FOLDERS = ("usr/lib/jvm/*", "Library/Java/JavaVirtualMachines/*/Contents/Home")
 
 
 def get_cache_folder() -> Path:
@@ -44,6 +46,23 @@ def find_java() -> str:
     if int(version.split(".")[0]) < JAVA_NEEDED:
         raise ServerError(f"Java {JAVA_NEEDED} or newer is missing ({path} is {version}): install it, or set JAVA_HOME to it.")
     return path
+
+
+@lru_cache
+def find_newer_java(needed: int) -> str:
+    """The path of a Java of version `needed` or newer: that of the PATH, `$JAVA_HOME`, `$JAVA_25_HOME` and the like, or of the system."""
+    homes = [Path(os.environ[name]) for name in sorted(os.environ) if re.fullmatch(r"JAVA_(\d+_)?HOME", name)]
+    homes += [home for folder in JAVA_FOLDERS for home in sorted(Path("/").glob(folder))]
+    seen: list[str] = []
+    for path in dict.fromkeys([shutil.which("java") or "", *(str(home / "bin" / "java") for home in homes)]):
+        if not os.access(path, os.X_OK):
+            continue
+        version = read_java_version(path)
+        if int(version.split(".")[0]) >= needed:
+            return path
+        seen.append(f"{path} is {version}")
+    found = "; ".join(seen) or "there is no other"
+    raise ServerError(f"Java {needed} or newer is missing ({found}): install a JDK, or set JAVA_{needed}_HOME to the folder of one.")
 
 
 @lru_cache
@@ -96,6 +115,19 @@ def _resolve(mvn: str, name: str, pom: Path, folder: Path) -> None:
     found = list(folder.glob("*.jar"))
     size = sum(jar.stat().st_size for jar in found)
     report(f"{len(found)} jars of {name}, {size / 1e6:.0f} MB, in {time.monotonic() - begun:.0f} s")
+
+
+def copy_artifact(artifact: str, folder: Path) -> Path:
+    """The file of an artifact (`group:name:version:type`), copied into a folder without what it depends on."""
+    before = set(folder.iterdir())
+    command = [find_maven(), "-q", "-B", COPY, f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=folder
+    )
+    made = [path for path in set(folder.iterdir()) - before if path.is_file()]
+    if done.returncode or len(made) != 1:
+        raise ServerError(f"Maven could not fetch {artifact} (is its repository reachable?):\n{done.stdout[-2000:]}")
+    return made[0]
 
 
 @contextmanager

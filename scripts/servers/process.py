@@ -72,6 +72,15 @@ def start(
         )
 
 
+def run_tool(name: str, command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> None:
+    """Run a command to its end, its output in `log`. Raises ServerError with the end of the log if it fails."""
+    begun = time.monotonic()
+    code = start(command, log, env, cwd).wait()
+    if code:
+        raise ServerError(f"{name} ended with {code}; {log} ends with:\n{read_log_end(log)}")
+    report(f"{name} is done in {time.monotonic() - begun:.0f} s")
+
+
 def wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, seconds: float = 120) -> None:
     """Return once `ready()`; if the process ends or the time is over, stop it and raise with the end of its log."""
     end = time.monotonic() + seconds

@@ -108,13 +108,20 @@ class Api:
         self._token = self.send("POST", "security/login", sign_in)["access_token"]
 
     def send(self, method: str, address: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._request(method, address, body))
+        return found
+
+    def load(self, address: str) -> bytes:
+        """A file."""
+        return self._request("GET", address, None)
+
+    def _request(self, method: str, address: str, body: Mapping[str, object] | None) -> bytes:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self._url}/{address}", data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
-                found: dict[str, Any] = json.load(answer)
-                return found
+                return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise process.ServerError(f"Superset answers {error.code} to {method} {address}: {error.read()[:500]!r}") from error
 

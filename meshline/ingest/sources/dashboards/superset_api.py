@@ -1,18 +1,23 @@
-"""GET requests to Superset's API: sign-in, lists page by page, and what its answers contain."""
+"""GET requests to Superset's API: sign-in, lists page by page, and all of what a Superset contains."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 import msgspec
 
 from meshline.errors import InvalidInput
+from meshline.graph.model import Json
+from meshline.ingest.sources.dashboards.reports import parse_time
+from meshline.ingest.sources.dashboards.superset_contents import Chart, Connection, Dashboard, Dataset, Id, SupersetContents, User
 from meshline.ingest.sources.http_reader import AccessRefused, HttpReader, Program, RefusedAnswer
 from meshline.ingest.sources.secrets import Redaction
 
 T = TypeVar("T")
+Named = TypeVar("Named", Chart, Dashboard)
 
 PREFIX = "/api/v1"
 PROGRAM = Program(
@@ -20,116 +25,15 @@ PROGRAM = Program(
 )
 PAGE = 100  # entries of a list: Superset answers no more at once
 MOST = 100_000  # entries of a list
+VIEWS = 10_000  # newest rows of the log that are read
 
 
-class User(msgspec.Struct):
-    id: int = 0
-    first_name: str | None = None
-    last_name: str | None = None
-    username: str | None = None
-    email: str | None = None
-
-
-class Tag(msgspec.Struct):
-    name: str = ""
-    type: int | str | None = None
-
-
-class Dashboard(msgspec.Struct):
+class DatasetLink(msgspec.Struct):
     id: int
-    dashboard_title: str | None = None
-    url: str | None = None
-    slug: str | None = None
-    status: str | None = None
-    published: bool | None = None
-    certified_by: str | None = None
-    changed_on_utc: str | None = None
-    owners: list[User] = []
-    tags: list[Tag] = []
 
 
 class DashboardDetail(msgspec.Struct):
     json_metadata: str | None = None
-
-
-class FilterColumn(msgspec.Struct):
-    name: str = ""
-
-
-class FilterTarget(msgspec.Struct, rename={"dataset_id": "datasetId"}):
-    dataset_id: int | None = None
-    column: FilterColumn | None = None
-
-
-class NativeFilter(msgspec.Struct):
-    targets: list[FilterTarget] = []
-
-
-class DashboardFilters(msgspec.Struct):
-    """A part of `json_metadata`."""
-
-    native_filter_configuration: list[NativeFilter] = []
-
-
-class DashboardLink(msgspec.Struct):
-    id: int
-
-
-class Chart(msgspec.Struct):
-    id: int
-    slice_name: str | None = None
-    description: str | None = None
-    viz_type: str | None = None
-    params: str | None = None
-    query_context: str | None = None
-    datasource_id: int | None = None
-    datasource_type: str | None = None
-    url: str | None = None
-    changed_on_utc: str | None = None
-    owners: list[User] = []
-    tags: list[Tag] = []
-    dashboards: list[DashboardLink] = []
-
-
-class DatabaseLink(msgspec.Struct):
-    id: int
-    database_name: str = ""
-    backend: str = ""
-
-
-class DatasetColumn(msgspec.Struct):
-    column_name: str
-    type: str | None = None
-    description: str | None = None
-    expression: str | None = None
-    verbose_name: str | None = None
-
-
-class DatasetMetric(msgspec.Struct):
-    metric_name: str
-    expression: str = ""
-
-
-class Dataset(msgspec.Struct):
-    id: int
-    table_name: str = ""
-    schema: str | None = None
-    catalog: str | None = None
-    sql: str | None = None
-    description: str | None = None
-    changed_on_utc: str | None = None
-    main_dttm_col: str | None = None
-    database: DatabaseLink | None = None
-    columns: list[DatasetColumn] = []
-    metrics: list[DatasetMetric] = []
-    owners: list[User] = []
-
-
-class Connection(msgspec.Struct):
-    id: int = 0
-    database_name: str = ""
-    backend: str | None = None
-    sqlalchemy_uri: str | None = None
 
 
 class LogRow(msgspec.Struct):
@@ -172,6 +76,37 @@ class SupersetClient:
         with HttpReader.connect(PROGRAM, url, redact, suffix=PREFIX, headers=headers, connections=4) as reader:
             yield cls(reader)
 
+    def read_contents(self) -> SupersetContents:
+        """All that the account may read. Raises InvalidInput, StoreUnavailable."""
+        users = self.read_optional(User, "security/users") or []
+        dashboards = _sort_by_id(self.read_list(Dashboard, "dashboard"))
+        datasets = [self.read_one(Dataset, f"dataset/{link.id}") for link in self.read_list(DatasetLink, "dataset")]
+        databases = dict.fromkeys(dataset.database.id for dataset in datasets if dataset.database is not None)
+        views = self._read_views()
+        return SupersetContents(
+            url=self.url,
+            charts=_sort_by_id(self.read_list(Chart, "chart")),
+            dashboards=dashboards,
+            datasets=datasets,
+            metadata={one.id: self.read_one(DashboardDetail, f"dashboard/{one.id}").json_metadata or "" for one in dashboards},
+            connections={id_: self.read_one(Connection, f"database/{id_}/connection") for id_ in databases},
+            mails={user.id: user.email for user in users if user.email},
+            views=views or {},
+            warnings=[] if views is not None else ["the account may not read the log: when dashboards were last viewed is not known"],
+        )
+
+    def _read_views(self) -> dict[Id, dict[str, Json]] | None:
+        """By dashboard when it was last opened, by the log; None if the account may not read that."""
+        query = ",order_column:dttm,order_direction:desc,filters:!((col:dashboard_id,opr:gt,value:0))"
+        rows = self.read_optional(LogRow, "log", query, VIEWS)
+        me = self.read_one(User, "me/").username  # this reading opens dashboards, too
+        found: dict[Id, dict[str, Json]] = {}
+        for row in rows or ():
+            is_own = row.user is not None and row.user.username == me
+            if row.dashboard_id is not None and row.dttm is not None and not is_own:
+                found.setdefault(row.dashboard_id, {"last_viewed": _format_time(row.dttm)})
+        return None if rows is None else found
+
     def read_list(self, shape: type[T], address: str, query: str = "", most: int = MOST) -> Iterator[T]:
         """All entries of a list, in the order of their ids. `query`: further parts in Superset's notation (Rison).
 
@@ -202,3 +137,13 @@ class SupersetClient:
             if error.status == 404:
                 return None
             raise
+
+
+def _sort_by_id(found: Iterable[Named]) -> list[Named]:
+    return sorted(found, key=lambda one: str(one.id).zfill(20))
+
+
+def _format_time(text: str) -> str:
+    """A time of the log, which is UTC without a zone, to the second."""
+    micros = parse_time(text)
+    return text if micros is None else datetime.fromtimestamp(micros // 1_000_000, UTC).isoformat().replace("+00:00", "Z")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from urllib.parse import urljoin
 
 import msgspec
@@ -25,82 +24,74 @@ from meshline.ingest.sources.dashboards.reports import (
     parse_time,
 )
 from meshline.ingest.sources.dashboards.sql_models import list_expression_columns, read_query
-from meshline.ingest.sources.dashboards.superset_api import (
+from meshline.ingest.sources.dashboards.superset_contents import (
     Chart,
     Connection,
     Dashboard,
-    DashboardDetail,
     DashboardFilters,
     DatabaseLink,
     Dataset,
     DatasetColumn,
-    LogRow,
-    SupersetClient,
+    Id,
+    SupersetContents,
     Tag,
     User,
 )
 
 MAX_DEPTH = 20  # of the parameters of a chart
-VIEWS = 10_000  # newest rows of the log that are read
 OWN_TAG = (1, "1", "custom", "TagType.custom")  # made by people; others repeat the type and the owners
 
 
 class SupersetReader:
-    """One reading of a Superset."""
+    """What becomes of the contents of one Superset."""
 
-    def __init__(self, client: SupersetClient, databases: Mapping[str, DatabaseName], context: Context) -> None:
-        self._client = client
+    def __init__(self, contents: SupersetContents, databases: Mapping[str, DatabaseName], context: Context) -> None:
+        self._contents = contents
         self._named = databases
         self._context = context
         self._warnings = Warnings()
-        self._databases: dict[int, Database] = {}
-        self._datasets: dict[int, tuple[Dataset, AssetKey | None]] = {}
-        self._mails: dict[int, str] = {}
+        self._databases: dict[Id, Database] = {}
+        self._datasets: dict[Id, tuple[Dataset, AssetKey | None]] = {}
         self._columns: dict[AssetKey, list[str]] = {}
 
     def list_warnings(self) -> list[str]:
         return self._warnings.list_first()
 
     def read_items(self) -> Iterator[Item]:
-        client = self._client
-        users = client.read_optional(User, "security/users") or []
-        self._mails = {user.id: user.email for user in users if user.email}
-        charts = sorted(client.read_list(Chart, "chart"), key=lambda one: one.id)
-        dashboards = sorted(client.read_list(Dashboard, "dashboard"), key=lambda one: one.id)
-        for link in client.read_list(Dataset, "dataset"):
-            self._read_dataset(link.id)
+        contents = self._contents
+        for dataset in contents.datasets:
+            self._add_dataset(dataset)
         yield from self._build_models()
-        uses = {chart.id: self._find_uses(chart) for chart in charts}
-        viewed = self._read_views()
-        reports = [self._build_dashboard(one, charts, uses, viewed) for one in dashboards]
-        reports += [self._build_chart(chart, uses[chart.id]) for chart in charts if not chart.dashboards]
+        uses = {chart.id: self._find_uses(chart) for chart in contents.charts}
+        for warning in contents.warnings:
+            self._warn(warning)
+        reports = [self._build_dashboard(one, uses) for one in contents.dashboards]
+        reports += [self._build_chart(chart, uses[chart.id]) for chart in contents.charts if not chart.dashboards]
         yield from build_report_entries(reports, self._context)
 
     # -- datasets
 
-    def _read_dataset(self, id_: int) -> None:
-        dataset = self._client.read_one(Dataset, f"dataset/{id_}")
+    def _add_dataset(self, dataset: Dataset) -> None:
         database = self._find_database(dataset.database) if dataset.database is not None else None
         key: AssetKey | None = None
         if dataset.sql:
             base = dataset.database.database_name if dataset.database is not None else ""
             name = ".".join(filter(None, (base, dataset.schema, dataset.table_name)))
-            key = self._context.naming.normalise_dataset(
-                self._client.url.replace("https://", "superset://").replace("http://", "superset://"), name
-            )
+            url = self._contents.url or "superset"
+            key = self._context.naming.normalise_dataset(url.replace("https://", "superset://").replace("http://", "superset://"), name)
         elif database is not None:
             key = database.build_key((dataset.catalog or "", dataset.schema or "", dataset.table_name), self._context)
-        self._datasets[id_] = dataset, key
+        self._datasets[dataset.id] = dataset, key
         if key is not None:
             self._columns[key] = [column.column_name for column in dataset.columns if not column.expression]
 
     def _find_database(self, link: DatabaseLink) -> Database:
         if link.id not in self._databases:
-            found = self._client.read_one(Connection, f"database/{link.id}/connection")
+            found = self._contents.connections.get(link.id) or Connection()
             database = parse_address(found.sqlalchemy_uri or "", found.backend or "")
             database = database.move(self._named.get(found.database_name or link.database_name), self._context)
             if not database.namespace:
-                self._warn(f"database {found.database_name!r}: {UNLOCATED}")
+                self._warn(f"database {found.database_name or link.database_name!r}: {UNLOCATED}")
             self._databases[link.id] = database
         return self._databases[link.id]
 
@@ -216,26 +207,24 @@ class SupersetReader:
 
     # -- reports
 
-    def _build_dashboard(
-        self, one: Dashboard, charts: Sequence[Chart], uses: Mapping[int, frozenset[Use]], viewed: Mapping[int, dict[str, Json]]
-    ) -> Report:
-        own = [chart for chart in charts if any(link.id == one.id for link in chart.dashboards)]
+    def _build_dashboard(self, one: Dashboard, uses: Mapping[Id, frozenset[Use]]) -> Report:
+        own = [chart for chart in self._contents.charts if any(link.id == one.id for link in chart.dashboards)]
         attributes: dict[str, Json] = {"charts": len(own), "status": one.status or "", "certified_by": one.certified_by or ""}
         return Report(
             id=f"dashboard/{one.id}",
             name=one.dashboard_title or f"dashboard {one.id}",
             type="dashboard",
             uses=self._find_filters(one).union(*(uses[chart.id] for chart in own)),
-            url=urljoin(self._client.url, one.url or ""),
+            url=self._build_url(one.url),
             owners=tuple(self._list_owners(one.owners)),
             tags=tuple(_list_tags(one.tags)),
-            attributes=attributes | viewed.get(one.id, {}),
+            attributes={**attributes, **self._contents.views.get(one.id, {})},
             time=max(filter(None, (parse_time(one.changed_on_utc), *(parse_time(chart.changed_on_utc) for chart in own))), default=None),
         )
 
     def _find_filters(self, one: Dashboard) -> frozenset[Use]:
         """The columns by which the dashboard itself filters."""
-        text = self._client.read_one(DashboardDetail, f"dashboard/{one.id}").json_metadata
+        text = self._contents.metadata.get(one.id)
         try:
             found = json.loads(text) if text else {}
             filters = msgspec.convert(found, DashboardFilters).native_filter_configuration
@@ -244,7 +233,7 @@ class SupersetReader:
             return frozenset()
         uses: set[Use] = set()
         for target in (target for found in filters for target in found.targets):
-            dataset, key = self._datasets.get(target.dataset_id or 0, (None, None))
+            dataset, key = self._datasets.get(target.dataset_id or target.dataset_uuid or 0, (None, None))
             if dataset is not None and key is not None and target.column is not None:
                 uses |= {Use(key, name) for name in self._resolve_names(dataset, [target.column.name])}
         return frozenset(uses)
@@ -255,30 +244,19 @@ class SupersetReader:
             name=chart.slice_name or f"chart {chart.id}",
             type="chart",
             uses=uses,
-            url=urljoin(self._client.url, chart.url or ""),
+            url=self._build_url(chart.url),
             description=chart.description or "",
             owners=tuple(self._list_owners(chart.owners)),
             tags=tuple(_list_tags(chart.tags)),
             time=parse_time(chart.changed_on_utc),
         )
 
-    def _read_views(self) -> dict[int, dict[str, Json]]:
-        """By dashboard when it was last opened, by the log, if the account may read it."""
-        query = ",order_column:dttm,order_direction:desc,filters:!((col:dashboard_id,opr:gt,value:0))"
-        rows = self._client.read_optional(LogRow, "log", query, VIEWS)
-        if rows is None:
-            self._warn("the account may not read the log: when dashboards were last viewed is not known")
-        me = self._client.read_one(User, "me/").username  # this reading opens dashboards, too
-        found: dict[int, dict[str, Json]] = {}
-        for row in rows or ():
-            is_own = row.user is not None and row.user.username == me
-            if row.dashboard_id is not None and row.dttm is not None and not is_own:
-                found.setdefault(row.dashboard_id, {"last_viewed": _format_time(row.dttm)})
-        return found
+    def _build_url(self, address: str | None) -> str:
+        return urljoin(self._contents.url, address) if self._contents.url and address else ""
 
     def _list_owners(self, owners: Iterable[User]) -> Iterator[str]:
         for owner in owners:
-            yield owner.email or self._mails.get(owner.id) or " ".join(filter(None, (owner.first_name, owner.last_name)))
+            yield owner.email or self._contents.mails.get(owner.id) or " ".join(filter(None, (owner.first_name, owner.last_name)))
 
     def _warn(self, text: str) -> None:
         self._warnings.add(text)
@@ -286,9 +264,3 @@ class SupersetReader:
 
 def _list_tags(tags: Iterable[Tag]) -> Iterator[str]:
     return (tag.name for tag in tags if tag.type in OWN_TAG and tag.name)
-
-
-def _format_time(text: str) -> str:
-    """A time of the log, which is UTC without a zone, to the second."""
-    micros = parse_time(text)
-    return text if micros is None else datetime.fromtimestamp(micros // 1_000_000, UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,73 @@
+"""A receiver of OpenLineage events over HTTP, on loopback, that keeps them. Standard library only.
+
+with event_collector.collect_events() as collector:
+    collector.url        # http://127.0.0.1:PORT, which takes POST requests at any path
+    collector.lines      # the bodies so far, one event each
+"""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import process
+
+MAX_BYTES = 64 * 2**20  # of one request
+
+
+class Collector:
+    """What was received. `url`: where it is received."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.lines: list[str] = []
+        self.received_at = time.monotonic()
+        self._lock = threading.Lock()
+
+    def add(self, line: str) -> None:
+        with self._lock:
+            self.lines.append(line)
+            self.received_at = time.monotonic()
+
+    def wait_until_quiet(self, seconds: float, most: float = 60) -> None:
+        """Return once nothing has come for some seconds: producers send after their answer to the client."""
+        end = time.monotonic() + most
+        while time.monotonic() < min(end, self.received_at + seconds):
+            time.sleep(0.1)
+        if time.monotonic() >= end:
+            raise process.ServerError(f"events still come after {most:g} s")
+
+
+@contextmanager
+def collect_events() -> Iterator[Collector]:
+    port = process.find_free_port()
+    collector = Collector(f"http://127.0.0.1:{port}")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(min(int(self.headers.get("Content-Length", "0")), MAX_BYTES))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            collector.add(body.decode())
+            self.send_response(201)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Requests are no messages for the terminal."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield collector
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
