@@ -4,8 +4,7 @@
     found.texts          # by the name of their file in examples/chain: dbt/target/, events/trino.ndjson, superset/
     found.replacements   # addresses and folders of this machine in the texts, and what to write instead
 
-Afterwards the catalog has the tables of `gold`, too. The mesh file needs a rule for the names (`catalogs:`), and a trimmer for those of
-dbt's unfinished tables: `{ pattern: "__dbt_(tmp|backup)$", replacement: "" }`.
+Afterwards the catalog has the tables of `gold`, too.
 
 Needs Maven, Java 24 or newer, Python 3.10 or 3.11, and 2 GB of disk; takes five minutes once all is there. As a command,
 `python chain_marts.py HOME` makes tables of its own, and prints the names and sizes of the texts.
@@ -83,10 +82,7 @@ def record_marts(iceberg_uri: str, home: Path, before: tuple[str, ...] = ()) -> 
 
 
 def run_dbt(dbt: Path, url: str, home: Path) -> dict[str, str]:
-    """The artifacts of the second of two `dbt build`, and of `dbt docs generate`, on a Trino.
-
-    The first makes the tables; from then on dbt makes a table under another name (`__dbt_tmp`) and renames it.
-    """
+    """The artifacts of the second of two `dbt build`, which replaces the tables of the first, and of `dbt docs generate`, on a Trino."""
     project = home / "dbt"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     place = urlsplit(url)

@@ -64,8 +64,8 @@ TRIED = (
         "tests/ingest/producers/test_clients.py",
     ),
     TriedSystem(
-        "Trino", "476", Trial.REWRITTEN, "openlineage", "events as its listener sends them", "views, unless files of `sql` have them",
-        "tests/ingest/test_openlineage_producers.py",
+        "Trino", "476", Trial.RECORDED, "openlineage", "queries of every kind: runs, tables, views, columns, lineage of columns",
+        "renames; filters of views, unless files of `sql` have them", "tests/ingest/test_trino_recorded.py",
     ),
     TriedSystem(
         "Marquez", "0.51.1", Trial.RECORDED, "marquez", "events, and what no event names", "jobs that Marquez invents of parents",

@@ -57,18 +57,18 @@ def find_affected(live: LiveGraph, table: str, column: str, namespace: str = DAT
     return {one["node"]["name"]: one["reach"] for one in found}
 
 
-def check_example(live: LiveGraph, namespace: str = DATABASE, twin: str = "Sales (dashboard/3)") -> None:
-    """What the dashboards of scripts/servers/superset.py use. `twin`: the name of the second one of its name."""
+def check_example(live: LiveGraph, namespace: str = DATABASE, sales: str = "Sales", twin: str = "Sales (dashboard/3)") -> None:
+    """What the dashboards of scripts/servers/superset.py use. `sales`, `twin`: two of one name."""
     assert find_affected(live, ORDERS, "amount", namespace) == {
-        "Sales": "DIRECT",  # the metric, the calculated column, and the dataset of SQL
+        sales: "DIRECT",  # the metric, the calculated column, and the dataset of SQL
         "Überblick ✓": "DIRECT",
         twin: "POSSIBLE",  # no column was found in its chart
     }
-    assert find_affected(live, ORDERS, "ordered_at", namespace)["Sales"] == "DIRECT"
-    assert find_affected(live, ORDERS, "customer_id", namespace) == {"Sales": "INDIRECT", twin: "POSSIBLE"}
+    assert find_affected(live, ORDERS, "ordered_at", namespace)[sales] == "DIRECT"
+    assert find_affected(live, ORDERS, "customer_id", namespace) == {sales: "INDIRECT", twin: "POSSIBLE"}
     assert find_affected(live, ORDERS, "id", namespace) == {"Überblick ✓": "DIRECT", twin: "POSSIBLE"}, "no filter's value"
     assert find_affected(live, CUSTOMERS, "email", namespace) == {"Emails": "DIRECT"}
-    assert find_affected(live, CUSTOMERS, "country", namespace) == {"Emails": "DIRECT", "Sales": "DIRECT"}
+    assert find_affected(live, CUSTOMERS, "country", namespace) == {"Emails": "DIRECT", sales: "DIRECT"}
 
 
 def test_a_column_reaches_the_dashboards_that_use_it(live: LiveGraph, answers: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ from meshline.ingest.sources.sync import SyncOutcome, sync_source
 from meshline.ingest.sources.target import LocalTarget
 from tests.api.conftest import AskGraph
 from tests.ingest.sources.fake_source import open_graph
-from tests.ingest.sources.test_superset import find_affected
+from tests.ingest.sources.test_superset import ORDERS, check_example, find_affected
 
 RECORDED = Path(__file__).parent / "superset_export.zip"  # by scripts/record-superset
 TRINO, MART = "trino://trino.internal", "lake.gold.daily_revenue"
@@ -102,6 +102,14 @@ def load(live: LiveGraph, folder: Path, *files: str, **keys: object) -> SyncOutc
 def list_refused(done: SyncOutcome) -> list[str]:
     assert done.loading is not None, done.error
     return [f"{error.where}: {error}" for error in done.loading.refused]
+
+
+def test_a_recorded_export_has_what_the_api_has(live: LiveGraph) -> None:
+    done = load(live, RECORDED.parent, RECORDED.name)
+    assert list_refused(done) == []
+    of_sales = {reach: name for name, reach in find_affected(live, ORDERS, "customer_id").items()}
+    check_example(live, sales=of_sales["INDIRECT"], twin=of_sales["POSSIBLE"])
+    assert sorted(name.partition(" (dashboard/")[0] for name in of_sales.values()) == ["Sales", "Sales"]
 
 
 @pytest.mark.parametrize("packed", [True, False])
