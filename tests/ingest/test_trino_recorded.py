@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tests.api.conftest import AskGraph
 from tests.cli.command import run_successfully
 from tests.ingest.lineage_events import Graph, ingest_each
 from tests.ingest.sources.json_server import Answer, Failure, serve_json
+from tests.sizes import ALL
 
 HERE = Path(__file__).parent
 EVENTS = [json.loads(line) for line in (HERE / "trino_events.ndjson").read_text(encoding="utf-8").splitlines()]
@@ -177,3 +180,18 @@ def test_a_renamed_table_is_found_by_its_identity_in_the_catalog(live: LiveGraph
     at = find_time("TABLE memory.default.mails")
     assert "memory.default.mails.contact" not in list_affected(live, CUSTOMERS, "email", at)
     assert list_affected(lake, CUSTOMERS, "email", at) >= {"gold.facts.contact", "gold.facts.email_hash", "memory.default.mails.contact"}
+
+
+@pytest.mark.skipif(not ALL, reason="takes minutes: scripts/test --all")
+def test_a_trino_that_runs_sends_the_same(live: LiveGraph, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, HERE.parents[1] / "scripts" / "record-trino", tmp_path], check=True)
+    lines = (tmp_path / "trino_events.ndjson").read_text(encoding="utf-8").splitlines()
+    again = LiveGraph.open(ingest_each(*map(json.loads, lines)).store)
+    for table, column in (
+        (CUSTOMERS, "email"),
+        (CUSTOMERS, "country"),
+        (ORDERS, "amount"),
+        (ORDERS, "status"),
+        ("lake.gold.daily", "total"),
+    ):
+        assert list_affected(again, table, column) == list_affected(live, table, column), column
