@@ -5,22 +5,31 @@ PostgreSQL, Debezium in Kafka Connect, Confluent's wire format with a registry, 
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meshline.app.check import run_check
+from meshline.app.check_texts import CheckInput, CheckRequest, File
+from meshline.cli.store import open_graph
+from meshline.governance.report import Report
 from tests.acceptance.service import Service, run_service
 from tests.cli.command import ROOT, run_successfully
+from tests.postgres import PostgresServer
 from tests.servers import Neo4jServer
+from tests.sizes import ALL
 
 CHAIN = ROOT / "examples" / "chain"
 DATABASE, KAFKA = "postgres://db.internal:5432", "kafka://kafka.internal:9092"
 QUERY = """query($id:ID!){impact(of:[$id]){
   assets(kinds:[COLUMN,CONSUMER],first:500){nodes{reach distance masked node{kind name ... on Column{dataset{name}}}}}
   completeness{possibleOnly undescribed staleEdges provisional}}}"""
-EXPORT = ("export", "graph")
+RECORDED = ("connect/connectors.json", "dbt/target", "events", "iceberg", "registry", "superset")
 
 
 def sync(folder: Path, store: str) -> list[str]:
@@ -101,5 +110,54 @@ def test_both_stores_have_the_same_answers(service: Service, neo4j: Neo4jServer)
             assert read_impact(service, table, column) == read_impact(other, table, column)
 
 
+@pytest.mark.server
+def test_a_running_postgresql_has_the_columns_that_the_statements_make(service: Service, postgres: PostgresServer, tmp_path: Path) -> None:
+    shop = postgres.make_database([(CHAIN / "postgres" / "shop.sql").read_text(encoding="utf-8")])
+    address = f"sqlite:///{tmp_path}/shop.db"
+    run_successfully("ingest", "postgres", shop.url, "--namespace", "postgres://shop", "--no-history", "--store", address)
+    with run_service(address) as running:
+        for table in ("orders", "customers"):
+            found = [*running.list_columns("postgres://shop", f"{shop.name}.public.{table}")]
+            assert found == [*service.list_columns(DATABASE, f"shop.public.{table}")]
+
+
 def test_a_second_sync_changes_nothing(store: str) -> None:
     assert all(", 0 new, 0 changed, 0 retracted, 0 refused" in line for line in sync(CHAIN, store))
+
+
+def check_change(store: str, text: str) -> Report:
+    with open_graph(store) as graph:
+        return run_check(graph.graph, graph.naming, CheckRequest((CheckInput("change", None, File("words", text)),)))
+
+
+def test_dropping_amount_names_the_dashboard_and_its_owner(store: str) -> None:
+    report = check_change(store, "drop shop.public.orders.amount")
+    assert (report.verdict, report.passed) == ("breaking", False)
+    hits = {hit.consumer.name: hit for finding in report.findings for hit in finding.hits}
+    assert hits["Revenue"].reach == "DIRECT"
+    assert [step.asset.name for step in hits["Revenue"].path][:4] == ["amount", "after.amount", "amount", "revenue"]
+    notices = {notice.recipient.name: notice for notice in report.notify}
+    assert notices["finance-analytics"].contacts["email"] == "finance-analytics@company.com"
+    assert "silver-orders" in {one.name for finding in report.findings for one in finding.contracts}
+
+
+def test_dropping_email_does_not_name_the_dashboards(store: str) -> None:
+    report = check_change(store, "drop shop.public.customers.email")
+    assert not {hit.consumer.name for finding in report.findings for hit in finding.hits}
+
+
+@pytest.mark.server
+@pytest.mark.skipif(not ALL, reason="only with --all: it takes a quarter of an hour")
+def test_the_chain_recorded_again_has_the_same_answers(service: Service, tmp_path: Path) -> None:
+    folder = tmp_path / "chain"
+    shutil.copytree(CHAIN, folder)
+    for name in RECORDED:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    subprocess.run([sys.executable, ROOT / "scripts" / "record-chain", folder], check=True)
+    address = f"sqlite:///{tmp_path}/again.db"
+    assert all(line.endswith("0 refused") for line in sync(folder, address))
+    with run_service(address, mesh=folder / "mesh.yaml") as again:
+        for table in ("orders", "customers"):
+            for column in service.list_columns(DATABASE, f"shop.public.{table}"):
+                assert read_impact(again, table, column) == read_impact(service, table, column), column

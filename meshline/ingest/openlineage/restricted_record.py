@@ -9,6 +9,7 @@ from meshline.graph.model import AssetKey, AssetKind, build_job_key
 from meshline.graph.naming import Naming
 from meshline.graph.queries.assets import SQL
 from meshline.ingest.openlineage.run_state import RunRecord
+from meshline.ingest.openlineage.spark_plan import FACET
 
 _PARENT = "parent"  # the run facet that names the parent, and the root of both
 
@@ -34,8 +35,9 @@ def restrict_record(index: LineageIndex, naming: Naming, job: AssetKey, record: 
     if parent is None or not index.may_name(build_job_key(*parent[1:])):
         parent = None
         run_facets.pop(_PARENT, None)
-    if SQL in job_facets and not _may_read_sql(index, job):
-        del job_facets[SQL]
+    if (SQL in job_facets or FACET in run_facets) and not _may_read_sql(index, job):  # a plan names the columns that the SQL names
+        job_facets.pop(SQL, None)
+        run_facets.pop(FACET, None)
     found = record._replace(
         parent=parent,
         error=None if withheld else record.error,
