@@ -667,6 +667,34 @@ def test_what_queries_wrote_ends_when_the_table_is_replaced(order: tuple[int, ..
         assert list_affected(one, "people", "email", as_of=to_micros(2)) == {"facts.email"}
 
 
+@pytest.mark.parametrize(
+    ("statement", "integration", "output", "name"),
+    [
+        ('/* {"app": "dbt"} */ create table "db"."facts__dbt_tmp" as (select 1)', "TRINO", "facts__dbt_tmp", "facts"),
+        ("CREATE OR REPLACE TABLE facts__dbt_tmp AS SELECT 1", "TRINO", "facts__dbt_tmp", "facts"),
+        ("CREATE OR REPLACE VIEW facts__dbt_tmp AS SELECT 1", "TRINO", "facts__dbt_tmp", "facts__dbt_tmp"),  # an increment is read from it
+        ("INSERT INTO facts__dbt_tmp SELECT 1", "TRINO", "facts__dbt_tmp", "facts__dbt_tmp"),
+        ("CREATE TABLE facts__dbt_tmp AS SELECT 1", "SPARK", "facts__dbt_tmp", "facts__dbt_tmp"),  # it states renames, or has paths
+        ("CREATE TABLE __dbt_tmp AS SELECT 1", "TRINO", "__dbt_tmp", "__dbt_tmp"),
+        ("CREATE TABLE facts AS SELECT 1", "TRINO", "facts", "facts"),
+    ],
+)
+def test_a_table_that_dbt_renames_has_the_name_that_it_gets(statement: str, integration: str, output: str, name: str) -> None:
+    facet = build_lineage_facet(email=[build_source_field("people", "email")])
+    written = [build_dataset(output, schema=build_schema_facet("email"), columnLineage=facet)]
+    event = build_event("COMPLETE", 1, [build_dataset("people")], written, job_facets=build_producer_facets(integration, statement))
+    assert list_affected(LiveGraph.open(ingest_each(event).store), "people", "email") == {f"{name}.email"}
+    assert list_warnings(event) == ([] if name == output else ["$.outputs[0].name"])
+
+
+def test_a_table_that_dbt_makes_again_loses_its_lineage() -> None:
+    again = build_query_run(3, "CREATE TABLE facts__dbt_tmp AS SELECT amount FROM orders", "facts__dbt_tmp", amount=("orders", "amount"))
+    for events in ([CREATE, APPEND, again], [again, APPEND, CREATE]):
+        live = LiveGraph.open(ingest_each(*events).store)
+        assert list_affected(live, "people", "email") == set()
+        assert list_affected(live, "orders", "amount") == {"facts.amount"}
+
+
 def test_a_query_that_failed_replaces_nothing() -> None:
     failed = {**REPLACE, "eventType": "FAIL"}
     assert list_affected(LiveGraph.open(ingest_each(CREATE, APPEND, failed).store), "people", "email") == {"facts.email"}

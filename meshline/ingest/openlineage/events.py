@@ -25,7 +25,7 @@ from meshline.ingest.openlineage.event_limits import SMALL, Counts, check_bytes,
 from meshline.ingest.openlineage.facet_contents import SESSION_CATALOG, list_columns
 from meshline.ingest.openlineage.facet_types import ColumnLineage, Schema
 from meshline.ingest.openlineage.facets import COUNTED, Facet, FacetReader, Place
-from meshline.ingest.openlineage.producers import find_change, find_producer
+from meshline.ingest.openlineage.producers import UNFINISHED, find_change, find_producer
 from meshline.ingest.openlineage.repair import Note, repair_event
 
 MAX_COMPARED = 8 * 2**20  # bytes, approximately, of cached comparisons of schema and lineage
@@ -221,7 +221,7 @@ class _EventBuilder:
         job = (event.job.namespace, event.job.name)
         job_facets = self._build_facets(Place.JOB, event.job.facets, "$.job.facets")
         inputs = self._build_datasets(event.inputs, "inputs", job)
-        outputs = self._build_datasets(event.outputs, "outputs", job)
+        outputs = self._finish_outputs(self._build_datasets(event.outputs, "outputs", job), job_facets)
         notes += self._contradictions.list_notes(job_facets, [output.facets for output in outputs])
         if event.run is None:
             return JobEvent(time, job, job_facets, inputs, outputs, tuple(notes))
@@ -230,6 +230,17 @@ class _EventBuilder:
         return RunEvent(
             time, _parse_event_type(event.event_type, notes), event.run.run_id, job, run_facets, job_facets, inputs, outputs, tuple(notes)
         )
+
+    def _finish_outputs(self, outputs: tuple[DatasetMention, ...], job_facets: Mapping[str, Facet]) -> tuple[DatasetMention, ...]:
+        """The outputs, by the names that they have once they are finished."""
+        if not any(output.name.endswith(UNFINISHED) for output in outputs):
+            return outputs
+        producer = find_producer(job_facets, self._reader)
+        names = [producer.find_finished_name(output.name) for output in outputs]
+        for position, (output, name) in enumerate(zip(outputs, names, strict=True)):
+            if name != output.name:
+                self._notes.append(Note(f"$.outputs[{position}].name", f"dbt renames it when it is made: read as {name}"))
+        return tuple(output._replace(name=name) for output, name in zip(outputs, names, strict=True))
 
     def _build_datasets(self, datasets: Sequence[_Dataset] | None, where: str, job: tuple[str, str]) -> tuple[DatasetMention, ...]:
         if not datasets:

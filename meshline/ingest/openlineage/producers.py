@@ -34,6 +34,8 @@ _CREATING = re.compile(
     r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|(?:MATERIALIZED\s+)?VIEW)\s+(?!IF\s+NOT\s+EXISTS\b)",
     re.IGNORECASE,
 )
+_CREATING_TABLE = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?TABLE\b", re.IGNORECASE)
+UNFINISHED = "__dbt_tmp"  # what dbt adds to the name of a table until it is made
 
 
 class Producer(NamedTuple):
@@ -81,6 +83,15 @@ class Producer(NamedTuple):
     def leaves_out_inputs(self) -> bool:
         """Whether the inputs may lack tables that the job reads and that only its column lineage names."""
         return self.integration == "AIRFLOW"
+
+    def find_finished_name(self, output: str) -> str:
+        """The name that an output has once it is finished. dbt creates a table under another name and renames it, which Trino never states.
+
+        A view of such a name is no table to be: an increment is read from it.
+        """
+        if self.is_query and len(output) > len(UNFINISHED) and _CREATING_TABLE.match(self.statement):
+            return output.removesuffix(UNFINISHED)
+        return output
 
     def is_replacement(self, change: str) -> bool:
         """Whether the content of an output is replaced. `change`: its lifecycleStateChange, empty if none."""
