@@ -16,7 +16,7 @@ import pytest
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import spark_plan
-from meshline.ingest.openlineage.debezium_envelope import leaves_rows
+from meshline.ingest.openlineage.debezium_topics import is_neutral
 from meshline.ingest.openlineage.message_schemas import MAX_FIELDS, Schema, SchemaTooLargeError, read_avro_fields
 from tests.ingest.lineage_events import (
     Event,
@@ -257,4 +257,4 @@ def test_where_rows_may_be_changed_each_column_may_flow(events: list[Event], *, 
 
 @pytest.mark.parametrize("facet", [b"", b"{}", b'{"configs": {}}', b'{"configs": [1]}', b"\xff"])
 def test_a_config_that_cannot_be_read_leaves_nothing_certain(facet: bytes) -> None:
-    assert not leaves_rows(facet)
+    assert not is_neutral(facet)

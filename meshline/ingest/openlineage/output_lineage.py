@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from meshline.graph import model
 from meshline.graph.content import PLAIN, Draft
 from meshline.graph.model import AssetKey, Content, EdgeFact, EdgeType, Facts, FlowType
-from meshline.ingest.openlineage import debezium_envelope, spark_plan
+from meshline.ingest.openlineage import debezium_topics, spark_plan
 from meshline.ingest.openlineage.column_lineage import (
     NOTHING,
     Kind,
@@ -31,7 +31,7 @@ from meshline.ingest.openlineage.column_lineage import (
 from meshline.ingest.openlineage.facet_contents import ContentCache
 from meshline.ingest.openlineage.facet_types import LineageEntry, Symlinks
 from meshline.ingest.openlineage.facets import Place, Weight
-from meshline.ingest.openlineage.producers import Producer, find_change, find_producer, list_output_ends, list_topic_ends
+from meshline.ingest.openlineage.producers import Producer, find_change, find_producer
 from meshline.ingest.openlineage.run_state import Mention, RunState, Slot, join_slots
 
 
@@ -187,7 +187,7 @@ class _ExchangeBuilder:
 
         A plan does not name its topics: it is used if the run reads only one.
         """
-        topics = [key for key in self.inputs if self.producer.reads_messages(key.parts[0])]
+        topics = [key for key in self.inputs if self.producer.has_messages(key.parts[0])]
         if not topics or (lineage is not None and lineage.datasets is not None):
             return lineage, frozenset(), ()
         if lineage is not None:
@@ -231,19 +231,14 @@ class _ExchangeBuilder:
 
     def _build_by_rows(self, key: AssetKey, first: int, last: int, side: Side | None) -> Target | None:
         """A topic by the columns of the one table that flows into it (Debezium); None if they are not known, or if rows are changed."""
-        config, fields = self.run_facets.get(debezium_envelope.FACET), side.find_good("schema") if side else None
-        if (
-            not self.producer.names_outputs_after_inputs
-            or config is None
-            or fields is None
-            or not debezium_envelope.leaves_rows(config.raw)
-        ):
+        config, fields = self.run_facets.get(debezium_topics.FACET), side.find_good("schema") if side else None
+        if not self.producer.names_outputs_after_inputs or config is None or fields is None or not debezium_topics.is_neutral(config.raw):
             return None
         fed = list(self._find_feeding_inputs(key))
         columns = self.inputs[fed[0]].find_good("schema") if len(fed) == 1 else None
         if columns is None:
             return None
-        rows = debezium_envelope.match_rows(self.contents.get_columns(columns), self.contents.get_columns(fields))
+        rows = debezium_topics.match_rows(self.contents.get_columns(columns), self.contents.get_columns(fields))
         if not rows.pairs:
             return None
         name = (fed[0].parts[0], fed[0].name)
@@ -267,10 +262,10 @@ class _ExchangeBuilder:
         """For each output the inputs after which it is named; under None the inputs after which no output is named."""
         by_end: dict[str, list[AssetKey]] = {}
         for dataset in self.inputs:
-            for end in dict.fromkeys(list_output_ends(dataset.name)):
+            for end in dict.fromkeys(debezium_topics.list_output_ends(dataset.name)):
                 by_end.setdefault(end, []).append(dataset)
         found: dict[AssetKey | None, list[AssetKey]] = {
-            key: [dataset for end in list_topic_ends(key.name) for dataset in by_end.get(end, ())] for key in self.outputs
+            key: [dataset for end in debezium_topics.list_topic_ends(key.name) for dataset in by_end.get(end, ())] for key in self.outputs
         }
         named = {dataset for datasets in found.values() for dataset in datasets}
         found[None] = [dataset for dataset in self.inputs if dataset not in named]

@@ -6,7 +6,7 @@ A producer is identified by `jobType.integration`. Each rule here was found by r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from meshline.ingest.openlineage.facet_types import JobType, LifecycleStateChange, Sql
@@ -24,8 +24,6 @@ _REPLACING = frozenset({"CREATE", "OVERWRITE", "TRUNCATE"})  # lifecycleStateCha
 _QUERIED = re.compile(
     r"(?:postgres|postgresql|mysql|mssql|sqlserver|oracle|snowflake|redshift|trino|teradata|hive|bigquery)\b", re.IGNORECASE
 )
-
-_NO_TOPIC = re.compile(r"[^A-Za-z0-9._-]")  # what Debezium replaces in the names of topics
 
 _MAX_STATEMENT = 10_000  # characters in which the first keywords of a text are looked for
 _COMMENT = re.compile(r"\s+|--[^\n]*(?:\n|$)|/\*.*?\*/", re.DOTALL)
@@ -63,7 +61,7 @@ class Producer(NamedTuple):
         """Whether the name of an output identifies its input (`list_output_ends`). Debezium sends each of them in an event of its own."""
         return self.integration == "DEBEZIUM"
 
-    def reads_messages(self, namespace: str) -> bool:
+    def has_messages(self, namespace: str) -> bool:
         """Whether the columns `key` and `value` of a dataset in this namespace are messages, in which its columns are (Spark's Kafka)."""
         return self.integration == "SPARK" and namespace.startswith("kafka://")
 
@@ -112,20 +110,6 @@ class Producer(NamedTuple):
         if self.integration in _PARTIAL_OUTPUTS:
             return False
         return self.integration in _WHOLE_UPDATES or _UPDATING.match(self.statement) is None
-
-
-def list_output_ends(table: str) -> tuple[str, str]:
-    """The possible ends of the topic into which Debezium writes a table: `<prefix>.<schema>.<table>` for `<database>.<schema>.<table>`."""
-    name = _NO_TOPIC.sub("_", table)
-    return name, name.partition(".")[2] or name
-
-
-def list_topic_ends(topic: str) -> Iterator[str]:
-    """The ends of a topic's name: what follows each dot."""
-    at = topic.find(".")
-    while at >= 0:
-        yield topic[at + 1 :]
-        at = topic.find(".", at + 1)
 
 
 def find_producer(facets: Mapping[str, Text], reader: FacetReader) -> Producer:

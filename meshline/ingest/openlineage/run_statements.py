@@ -371,7 +371,7 @@ def list_schemas(key: AssetKey, exchange: Exchange, contents: ContentCache, *, f
 
     `failed`: what the output has now is not known then.
     """
-    read = None if exchange.producer.reads_messages(key.parts[0]) else exchange.inputs.get(key)  # its columns are in its messages
+    read = None if exchange.producer.has_messages(key.parts[0]) else exchange.inputs.get(key)  # its columns are in its messages
     written = None if failed else exchange.outputs.get(key)
     whole: list[Slot] = []
     for side, is_whole in ((read, _has_whole_input(key, read, exchange)), (written, _has_whole_output(written, exchange, contents))):

@@ -219,7 +219,7 @@ class _PlanReader:
                 self._schemas.append(schema)
                 return frozenset(_Place(place.root, len(self._schemas) - 1) for place in every)
             case "GetStructField":
-                return frozenset(self._descend(place, node["ordinal"]) for place in every)
+                return frozenset(self._enter_field(place, node["ordinal"]) for place in every)
             case "Alias" | "KnownNotNull":
                 return every
             case "Coalesce":  # its fields are those of the messages that it chooses from
@@ -240,7 +240,7 @@ class _PlanReader:
             case _:
                 return _close(below)
 
-    def _descend(self, place: _Place, ordinal: int) -> _Place:
+    def _enter_field(self, place: _Place, ordinal: int) -> _Place:
         if place.schema is None or place.closed:
             return place
         fields = self._find_schema(place)

@@ -1,4 +1,4 @@
-"""The columns of a table in the messages of its topic, as Debezium's events state both schemas: `amount` is `after.amount`.
+"""The topic of a table in Debezium's events, and the columns in its messages: `amount` is `after.amount`.
 
 An event names the columns of the table, another one the fields of the topic. What lies between them is Debezium's envelope, whose `before`
 and `after` have the row (https://debezium.io/documentation/reference/stable/connectors/postgresql.html, "Change event values"), unless the
@@ -7,7 +7,8 @@ connector's config changes rows on their way. The config is in the events, too: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 FACET = "debezium_config"  # the run facet with the config
 _ROWS = ("before", "after")
 _NEUTRAL = frozenset({"io.debezium.transforms.openlineage.OpenLineage"})  # transforms that change no record
+_NO_TOPIC = re.compile(r"[^A-Za-z0-9._-]")  # what Debezium replaces in the names of topics
 _CHANGES = ("column.mask.", "column.truncate.")  # beginnings of keys that change values
 
 
@@ -29,7 +31,7 @@ class _Config(msgspec.Struct):
     configs: list[str]
 
 
-def leaves_rows(facet: bytes) -> bool:
+def is_neutral(facet: bytes) -> bool:
     """Whether a connector writes rows as they are. `facet`: its config in the events."""
     try:
         given = msgspec.json.decode(facet, type=_Config).configs
@@ -52,3 +54,17 @@ def match_rows(columns: Sequence[str], fields: Sequence[str]) -> RowFields:
         pairs += [(column, field) for column, field in found if column is not None]
         complete = complete and {column for column, _ in found} == set(columns)
     return RowFields(tuple(pairs), complete and bool(pairs))
+
+
+def list_output_ends(table: str) -> tuple[str, str]:
+    """The possible ends of the topic into which Debezium writes a table: `<prefix>.<schema>.<table>` for `<database>.<schema>.<table>`."""
+    name = _NO_TOPIC.sub("_", table)
+    return name, name.partition(".")[2] or name
+
+
+def list_topic_ends(topic: str) -> Iterator[str]:
+    """The ends of a topic's name: what follows each dot."""
+    at = topic.find(".")
+    while at >= 0:
+        yield topic[at + 1 :]
+        at = topic.find(".", at + 1)
