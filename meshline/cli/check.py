@@ -72,6 +72,16 @@ def make_check_command(read: Callable[..., CheckInputs]) -> Callable[..., None]:
     return command
 
 
+class Compatibility(enum.StrEnum):
+    BACKWARD = "BACKWARD"
+    BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE"
+    FORWARD = "FORWARD"
+    FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE"
+    FULL = "FULL"
+    FULL_TRANSITIVE = "FULL_TRANSITIVE"
+    NONE = "NONE"
+
+
 @make_check_command
 def _read_git_changes(
     *,
@@ -92,18 +102,29 @@ def _read_git_changes(
             metavar="DIR",
         ),
     ] = None,
+    compatibility: Annotated[
+        Compatibility | None,
+        typer.Option(
+            help="Let a mode of schema registries decide on files of Avro and Protobuf: BACKWARD, FORWARD, FULL, NONE. [default: as the"
+            " mesh file states]",
+            show_default=False,
+            case_sensitive=False,
+            metavar="MODE",
+        ),
+    ] = None,
 ) -> CheckInputs:
     from meshline.errors import InvalidInput
-    from meshline.ingest.changes.git import count_files, list_changes
+    from meshline.ingest.changes.git import count_files, find_changes
     from meshline.ingest.mesh import parse_mesh_file, read_mesh_file
 
     assert git is not None
-    given, parsed = list_changes(git, mesh, base_tree), parse_mesh_file(read_mesh_file(mesh), str(mesh))
-    found = count_files((one.source for one in parsed.sources), mesh.absolute().parent)
-    if not given and not any(found.values()):
+    changes, parsed = find_changes(git, mesh, base_tree, compatibility or ""), parse_mesh_file(read_mesh_file(mesh), str(mesh))
+    given, found = changes.inputs, count_files((one.source for one in parsed.sources), mesh.absolute().parent)
+    if not given and not any(found.values()) and not changes.equal and not changes.warnings:
         raise InvalidInput("its sources name no contracts, product specs, schemas, SQL or dbt project that could be compared", str(mesh))
     warnings = tuple(f"{source} has no files here, so it is not compared" for source, files in found.items() if not files)
-    return CheckInputs(given, mesh.parent, parsed.namespaces, warnings, unchanged=max(0, sum(found.values()) - len(given)))
+    unchanged = max(0, sum(found.values()) - len(given) + changes.schemas) + changes.equal
+    return CheckInputs(given, mesh.parent, parsed.namespaces, (*warnings, *changes.warnings), unchanged=unchanged)
 
 
 def check(context: typer.Context, **given: object) -> None:
@@ -182,16 +203,6 @@ class SchemaFormat(enum.StrEnum):
     AVRO = "avro"
     JSON = "json"
     PROTOBUF = "protobuf"
-
-
-class Compatibility(enum.StrEnum):
-    BACKWARD = "BACKWARD"
-    BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE"
-    FORWARD = "FORWARD"
-    FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE"
-    FULL = "FULL"
-    FULL_TRANSITIVE = "FULL_TRANSITIVE"
-    NONE = "NONE"
 
 
 @make_check_command

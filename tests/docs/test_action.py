@@ -188,7 +188,7 @@ def run_install(world: World, folder: Path, **inputs: str) -> list[str]:
 def test_action_installs_its_own_version(world: World, tmp_path: Path) -> None:
     made, installed = run_install(world, tmp_path)
     assert made == f"-m venv --clear {tmp_path}/temporary/meshline"
-    assert installed == f"-m pip install --quiet --disable-pip-version-check --editable {ROOT}[contracts,dbt]"
+    assert installed == f"-m pip install --quiet --disable-pip-version-check --editable {ROOT}[contracts,dbt,avro,protobuf]"
 
 
 def test_action_installs_what_is_asked_for(world: World, tmp_path: Path) -> None:

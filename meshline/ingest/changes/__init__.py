@@ -29,9 +29,10 @@ class ChangeInput(NamedTuple):
 
     `kind`: contract, product, schema, ddl, dbt, mesh, change. `after` None: it was removed. `after` contains the sentences of a
     `change`, one a line, or the statements of a `ddl`. `options`: `format` (iceberg, delta, avro, json, protobuf; by default detected
-    from the content), `dataset` (the dataset that a schema describes, as a user names it), `message` (of Protobuf), `compatibility` (a
-    mode of a schema registry), `dialect` (of SQL), `namespace`, `catalog` and `schema` (of names in SQL), `warning` (warnings for the
-    caller, one a line).
+    from the content), `dataset` (the dataset that a schema describes, as a user names it), `message` (of Protobuf), `names` (by which
+    the graph may know that dataset, one a line, the most certain first), `new` (if not empty, the graph need not know it),
+    `compatibility` (a mode of a schema registry), `dialect` (of SQL), `namespace`, `catalog` and `schema` (of names in SQL), `warning`
+    (warnings for the caller, one a line).
     """
 
     kind: str

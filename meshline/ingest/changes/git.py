@@ -15,10 +15,11 @@ from meshline.errors import InvalidInput
 from meshline.graph.contracts import parse_version
 from meshline.ingest.changes import ChangeInput, Text, add_warning, git_dbt
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Blob, Repository, Side
+from meshline.ingest.changes.git_schemas import compare_schema_files
 from meshline.ingest.changes.schema.table_formats import LOG, find_metadata
 from meshline.ingest.documents import MAX_BYTES as MAX_DOCUMENT
 from meshline.ingest.documents import parse_yaml, to_mapping, to_text
-from meshline.ingest.mesh.mesh_file import Configured, parse_sources
+from meshline.ingest.mesh.mesh_file import Configured, parse_schema_files, parse_sources, separate_refused
 from meshline.ingest.sources.base import SourceConfig
 from meshline.ingest.sources.files import read_bytes
 
@@ -182,10 +183,23 @@ KINDS: Mapping[str, Comparison] = {
 }
 
 
-def list_changes(base: str, mesh_file: Path, base_tree: Path | None = None) -> list[ChangeInput]:
+class GitChanges(NamedTuple):
+    """The inputs of a check, of which the last ones are files with schemas (`schemas`: their number).
+
+    `warnings`: files that are not compared; `equal`: the number of files with schemas that did not change.
+    """
+
+    inputs: list[ChangeInput]
+    schemas: int
+    warnings: tuple[str, ...]
+    equal: int
+
+
+def find_changes(base: str, mesh_file: Path, base_tree: Path | None = None, compatibility: str = "") -> GitChanges:
     """The inputs of a check: each contract, product, script, schema and manifest that changed, and the mesh file.
 
-    The old version is the commit where the branch began (`git merge-base`); the new version is the working tree, with untracked
+    `compatibility`: the mode that decides on schemas of Avro and Protobuf, instead of those that the mesh file states. The old version
+    is the commit where the branch began (`git merge-base`); the new version is the working tree, with untracked
     files. A contract or product is found by its id even if its file moved. `base_tree`: a checkout of the base with files that are
     not in git, such as dbt's target folders. Raises InvalidInput, also for a source that has no files in either version.
     """
@@ -207,8 +221,9 @@ def list_changes(base: str, mesh_file: Path, base_tree: Path | None = None) -> l
         kind = next(one.kind for one in (new, old) if one is not None)
         if kind in KINDS:
             given += KINDS[kind](old, new, before, after)
+    schemas = compare_schema_files(before, after, compatibility)
     _check_not_ignored(given, repository)
-    return given
+    return GitChanges([*given, *schemas.inputs], len(schemas.inputs), schemas.warnings, schemas.equal)
 
 
 def count_files(sources: Iterable[SourceConfig], folder: Path) -> dict[str, int]:
@@ -258,13 +273,9 @@ def _compare_mesh_file(name: str, mesh_file: Path, repository: Repository, blobs
 
 def _read_after(mesh_file: Path, name: str, repository: Repository) -> Side:
     found = parse_yaml(read_bytes(mesh_file, MAX_DOCUMENT), name)
-    sources: dict[str, SourceConfig] = {}
     refused: list[InvalidInput] = []
-    for one in parse_sources(found):
-        if isinstance(one, Configured):
-            sources[one.source.source] = one.source
-        else:
-            refused.append(one)
+    sources = {one.source.source: one.source for one in separate_refused(parse_sources(found), refused)}
+    schemas = separate_refused(parse_schema_files(found), refused)
     if refused:
         raise InvalidInput("\n".join(map(str, refused)))
     folder = str(Path(name).parent.as_posix())
@@ -274,7 +285,7 @@ def _read_after(mesh_file: Path, name: str, repository: Repository) -> Side:
         return {path: read_bytes(repository.root / path, MAX_BYTES) for path in paths}
 
     paths = _list_files(mesh_file.absolute().parent, sources.values(), repository)
-    return Side(sources, aliases, repository.root, "" if folder == "." else folder, paths, read, repository)
+    return Side(sources, aliases, repository.root, "" if folder == "." else folder, paths, read, repository, schemas=schemas)
 
 
 def _list_files(folder: Path, sources: Iterable[SourceConfig], repository: Repository) -> list[str]:
@@ -302,7 +313,7 @@ def _read_before(name: str, repository: Repository, blobs: Mapping[str, Blob], a
     def read(paths: Sequence[str]) -> dict[str, bytes]:
         return repository.read_files({path: blobs[path] for path in paths})
 
-    sources, aliases = after.sources, after.aliases
+    sources, aliases, schemas = after.sources, after.aliases, after.schemas
     if name in blobs:
         try:
             found = parse_yaml(read([name])[name], name)
@@ -310,5 +321,6 @@ def _read_before(name: str, repository: Repository, blobs: Mapping[str, Blob], a
             found = None
         if found is not None:
             sources = {one.source.source: one.source for one in parse_sources(found) if isinstance(one, Configured)}
+            schemas = separate_refused(parse_schema_files(found), [])
             aliases = {key: to_text(value) for key, value in to_mapping(to_mapping(found.value).get("namespaces")).items()}
-    return after._replace(sources=sources, aliases=aliases, paths=list(blobs), read=read)
+    return after._replace(sources=sources, aliases=aliases, paths=list(blobs), read=read, schemas=schemas)

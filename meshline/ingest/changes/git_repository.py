@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
+from meshline.ingest.mesh.format import SchemaFiles
 from meshline.ingest.sources.base import SourceConfig
 
 SECONDS = 120  # for one command
@@ -66,6 +67,15 @@ class Repository:
             if mode in _REGULAR:
                 found[os.fsdecode(path)] = Blob(id_, int(size))
         return found
+
+    def list_work_tree(self) -> list[str]:
+        """What is in the working tree, by its path from the root: tracked (perhaps deleted), or new and not ignored."""
+        listed = self._run("-C", str(self.root), "ls-files", "-z", "--cached", "--others", "--exclude-standard").split(b"\x00")
+        return sorted({os.fsdecode(one) for one in listed if one})
+
+    def is_regular_file(self, path: str) -> bool:
+        """Whether a path (relative to the root) is a file of the working tree, and no link."""
+        return (self.root / path).is_file() and not (self.root / path).is_symlink()
 
     def read_files(self, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
         """The contents of files of a commit, by path."""
@@ -225,7 +235,7 @@ LFS = b"version https://git-lfs.github.com/spec/"  # the beginning of a pointer 
 class Side(NamedTuple):
     """The sources of one version of the mesh file, and the files of that version. `root`: the root of the repository; `folder`: the
     folder of the mesh file, relative to the root as all paths are; `commit`: empty for the working tree; `tree`: a checkout of the
-    commit with files that are not in git, such as dbt's target folders.
+    commit with files that are not in git, such as dbt's target folders; `schemas`: entries that name files with schemas.
     """
 
     sources: Mapping[str, SourceConfig]
@@ -237,6 +247,7 @@ class Side(NamedTuple):
     repository: Repository
     commit: str = ""
     tree: Path | None = None
+    schemas: Sequence[SchemaFiles] = ()
 
     def find_files(self, patterns: Iterable[str]) -> list[str]:
         """The files that match patterns, relative to the root."""

@@ -190,7 +190,7 @@ class _Survey:
             texts.append(f"and {len(self._left_out) - MOST_NOTED} more")
         if self._schemas:
             also = f" and {len(self._schemas) - 1} more" if len(self._schemas) > 1 else ""
-            reason = "schemas in files are no source: a registry is (kind registry), and `meshline check schema` compares two files"
+            reason = "schemas in files are no source: a registry is (kind registry), and `meshline check --git` compares their changes"
             texts.append(f"{self._schemas[0]}{also}: {reason}")
         return texts
 

@@ -295,6 +295,34 @@ class Catalog(Part):
     ignore_case: bool = Field(default=False, description="Whether the names behind both may differ in upper and lower case.")
 
 
+class SchemaFiles(Part):
+    """Files with schemas of messages or tables, whose changes `meshline check --git` judges; the first entry that names a file decides.
+
+    Without `dataset` and `namespace` the dataset is found by the name of the file (as a subject, `orders-value.avsc`) and of its record.
+    """
+
+    files: tuple[Annotated[str, StringConstraints(min_length=1, max_length=4096)], ...] = Field(
+        min_length=1, max_length=1_000, description="Files and patterns of Avro, Protobuf or JSON Schema, relative to the mesh file."
+    )
+    dataset: DatasetName | None = Field(default=None, description="The dataset that the schema is of.")
+    namespace: Name | None = Field(
+        default=None, description="The namespace (or its alias) of topics that the files are named after: orders.avsc, orders-value.avsc."
+    )
+    message: Name | None = Field(default=None, description="Of Protobuf: the message, if the file has several.")
+    compatibility: Literal["BACKWARD", "FORWARD", "FULL", "NONE"] | None = Field(
+        default=None, description="The mode of a schema registry that decides, of Avro and Protobuf."
+    )
+    ignore: bool = Field(default=False, description="Whether the files are no schemas of data: their changes are not judged.")
+
+    @model_validator(mode="after")
+    def _check_meaning(self) -> SchemaFiles:
+        if self.dataset is not None and self.namespace is not None:
+            raise PydanticCustomError("one_subject", "give one of the keys dataset and namespace, not both")
+        if self.ignore and any(one is not None for one in (self.dataset, self.namespace, self.message, self.compatibility)):
+            raise PydanticCustomError("one_subject", "files that are ignored have no other keys than files")
+        return self
+
+
 class TrimmerRule(Part):
     """Rewrites the names of datasets, for example to remove a partition suffix."""
 
@@ -378,6 +406,7 @@ class MeshFile(Part):
     same_as: tuple[SameAs, ...] = ()
     not_same_as: tuple[NotSameAs, ...] = ()
     catalogs: tuple[Catalog, ...] = ()
+    schemas: tuple[SchemaFiles, ...] = ()
     sources: tuple[SourceEntry, ...] = ()
 
 

@@ -36,6 +36,7 @@ from meshline.ingest.mesh.format import (
     PrecedenceRules,
     Product,
     SameAs,
+    SchemaFiles,
     SourceEntry,
     Team,
 )
@@ -129,6 +130,7 @@ def _list_present(**names: str | None) -> tuple[tuple[str, str], ...]:
 
 SOURCES = "sources"
 CATALOGS = "catalogs"
+SCHEMAS = "schemas"
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -174,6 +176,18 @@ def _parse_source(doc: Document, path: Path, value: Json) -> Iterator[Configured
     else:
         every = int(entry.every[:-1]) * _SECONDS[entry.every[-1]] if entry.every is not None else None
         yield Configured(source, every, doc.format_place(path))
+
+
+def parse_schema_files(doc: Document) -> Iterator[SchemaFiles | InvalidInput]:
+    """The entries of `schemas:`, and the errors of those that are refused."""
+    for path, value in _list_items(doc, SCHEMAS):
+        if isinstance(value, InvalidInput):
+            yield value
+            continue
+        try:
+            yield SchemaFiles.model_validate(value)
+        except ValidationError as error:
+            yield from build_refusals(doc, path, error)
 
 
 def parse_rules(doc: Document, aliases: Mapping[str, str]) -> Iterator[Rule | InvalidInput]:
@@ -242,9 +256,9 @@ class Mesh(NamedTuple):
     """A parsed mesh file. `source` is the full name, `mesh/<name>`; `emails` maps e-mail addresses to names.
 
     `naming` and `precedence` are None if the file does not state them. `synonyms`: groups of terms that mean the same; `learn_synonyms`:
-    whether others are learned from titles, without those of `not_synonyms`;
-    `catalogs`: the rules that join names; `sources`: the sources to sync. `refused`: errors of entries that are not
-    accepted; `warnings`: accepted entries that look like mistakes.
+    whether others are learned from titles, without those of `not_synonyms`; `catalogs`: the rules that join names; `schemas`: files that a
+    check compares; `sources`: the sources to sync. `refused`: errors of entries that are not accepted; `warnings`:
+    accepted entries that look like mistakes.
     """
 
     source: str
@@ -255,6 +269,7 @@ class Mesh(NamedTuple):
     learn_synonyms: bool
     not_synonyms: tuple[tuple[str, str], ...]
     catalogs: tuple[Rule, ...]
+    schemas: tuple[SchemaFiles, ...]
     sources: tuple[Configured, ...]
     entries: tuple[Placed, ...]
     emails: Mapping[str, str]
@@ -287,7 +302,8 @@ def parse_mesh_file(data: bytes, file: str, *, strict: bool = False) -> Mesh:
             placed[found.scope] = found
         else:
             refused.append(found)
-    rules, sources = _separate_refused(parse_rules(doc, head.namespaces), refused), _separate_refused(parse_sources(doc), refused)
+    rules, sources = separate_refused(parse_rules(doc, head.namespaces), refused), separate_refused(parse_sources(doc), refused)
+    schemas = separate_refused(parse_schema_files(doc), refused)
     if strict and refused:
         raise refused[0]
     entries = tuple(placed.values())
@@ -300,6 +316,7 @@ def parse_mesh_file(data: bytes, file: str, *, strict: bool = False) -> Mesh:
         learn_synonyms=head.learn_synonyms,
         not_synonyms=head.not_synonyms,
         catalogs=rules,
+        schemas=schemas,
         sources=sources,
         entries=entries,
         emails={e.entry.email: e.entry.name for e in entries if isinstance(e.entry, Team | Person) and e.entry.email},
@@ -308,7 +325,7 @@ def parse_mesh_file(data: bytes, file: str, *, strict: bool = False) -> Mesh:
     )
 
 
-def _separate_refused(found: Iterable[T | InvalidInput], refused: list[InvalidInput]) -> tuple[T, ...]:
+def separate_refused(found: Iterable[T | InvalidInput], refused: list[InvalidInput]) -> tuple[T, ...]:
     """The accepted ones; errors are appended to `refused`."""
     accepted: list[T] = []
     for one in found:
@@ -324,7 +341,9 @@ def _parse_head(doc: Document) -> MeshFile:
     if not isinstance(doc.value, dict):
         raise InvalidInput(f"found {format_value(doc.value)}; a mesh file is a mapping that begins with `version: 1`", doc.format_place(()))
     try:
-        return MeshFile.model_validate({key: value for key, value in doc.value.items() if key not in (*ENTRIES, CATALOGS, SOURCES)})
+        return MeshFile.model_validate(
+            {key: value for key, value in doc.value.items() if key not in (*ENTRIES, CATALOGS, SCHEMAS, SOURCES)}
+        )
     except ValidationError as error:
         raise build_refusals(doc, (), error)[0] from error
 

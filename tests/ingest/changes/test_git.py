@@ -10,7 +10,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.ingest.changes import ChangeInput
-from meshline.ingest.changes.git import list_changes
+from meshline.ingest.changes.git import find_changes
 from meshline.ingest.changes.git_repository import match_paths
 
 CONTRACT = """\
@@ -60,7 +60,7 @@ class Work:
         self.run_git("commit", "--quiet", "--allow-empty", "-m", message)
 
     def list_work_changes(self, base: str = "main") -> list[ChangeInput]:
-        return list_changes(base, self.mesh)
+        return find_changes(base, self.mesh).inputs
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_a_mesh_file_in_a_folder(tmp_path: Path) -> None:
     work.put("meshes/shared/orders.yaml", format_contract())
     work.commit()
     work.put("meshes/shared/orders.yaml", format_contract(title="Other"))
-    given = list_changes("main", work.root / "meshes/one/mesh.yaml")
+    given = find_changes("main", work.root / "meshes/one/mesh.yaml").inputs
     assert list_names(given) == [("contract", "meshes/shared/orders.yaml", "meshes/shared/orders.yaml")]
 
 
@@ -265,13 +265,13 @@ def test_a_shallow_clone_is_reported(work: Work, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", "--depth=1", work.root.as_uri(), str(tmp_path / "clone")], check=True, capture_output=True)
     for base in ("HEAD~1", "v1"):
         with pytest.raises(InvalidInput, match=r"shallow.*fetch-depth: 0"):
-            list_changes(base, tmp_path / "clone" / "mesh.yaml")
+            find_changes(base, tmp_path / "clone" / "mesh.yaml")
 
 
 def test_no_repository(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text(MESH)
     with pytest.raises(InvalidInput, match="not a git repository"):
-        list_changes("main", tmp_path / "mesh.yaml")
+        find_changes("main", tmp_path / "mesh.yaml")
 
 
 def test_no_git(work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

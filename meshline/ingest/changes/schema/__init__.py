@@ -36,7 +36,8 @@ _READERS: Mapping[str, Callable[[Any, str], Schema]] = {
     "json": parse_json_schema,
 }
 PROTOBUF = "protobuf"
-_TOPIC = "topic "  # begins a name that only a topic may have
+TOPIC = "topic "  # begins a name that only a topic may have
+NAMES = "names"  # the option with names by which the graph may know the dataset, one a line
 ACCEPTED = (
     "accepted are metadata and schemas of Iceberg, schemas and commits of Delta (`_delta_log/*.json`), Avro (.avsc), JSON Schema and"
     f" Protobuf (.proto); the format can be given: {', '.join((*_READERS, PROTOBUF))}"
@@ -89,19 +90,24 @@ def _resolve(mode: _Mode, before: Schema | None, after: Schema | None) -> Resolu
 
 def _build_pair_proposal(given: ChangeInput, before: Schema | None, after: Schema | None, known: GraphState) -> Proposal:
     read = [one for one in (after, before) if one is not None]
-    dataset, unmatched = _find_dataset(given.options, [name for one in read for name in one.names], known)
+    dataset, unmatched = _find_dataset(given.options, [name for one in read for name in one.names], known, _get_name(given))
     label = "" if known.has_graph else given.options.get("dataset", "")
     warnings = [*(() if after is None else after.warnings), *unmatched]
     now, was = _build_version(given.after, after, dataset), _build_version(given.before, before, dataset)
     if was is not None and now is not None and after is not None:
         pair = _compare_files(was, now, after, alike=dataset is None, label=label)
-    elif was is None and now is not None:
+    elif was is None and now is not None and (dataset is not None or not given.options.get("new")):
         if dataset is None:
             raise InvalidInput("the file does not identify its table: name the dataset, or give the old version as well", now.file)
         pair = _compare_with_graph(known.find_definition(dataset), now, warnings)
     else:
         pair = Pair(was, now)
     return Proposal((pair,), build_entries(pair, known), tuple(warnings))
+
+
+def _get_name(given: ChangeInput) -> str:
+    """What messages call the input."""
+    return (given.after or given.before or Text("", b"")).name
 
 
 def _is_protobuf(given: ChangeInput) -> bool:
@@ -119,15 +125,23 @@ def _build_messages_proposal(given: ChangeInput, known: GraphState) -> Proposal:
         names = ", ".join(now or was for was, now in pairs[:5])
         raise InvalidInput(f"the dataset has one of {len(pairs)} messages ({names}{', ...' * (len(pairs) > 5)}): name it", "message")
     if not pairs:
-        raise InvalidInput("it has no messages", (given.after or given.before or Text("", b"")).name)
-    proposals = [_build_message_proposal(given, (before, was), (after, now), known, alone=len(pairs) == 1) for was, now in pairs]
+        name = _get_name(given)
+        if given.options.get("new"):
+            return Proposal((), (), (f"{name}: it has no messages, so that nothing of it is compared",))
+        raise InvalidInput("it has no messages", name)
+    own = after or before
+    first = own.messages.list_roots()[0] if own is not None and len(pairs) > 1 else ""  # the one that Kafka's serializers mean
+    others = given._replace(options={**given.options, NAMES: ""})
+    proposals = [
+        _build_message_proposal(given if first in (was, now, "") else others, (before, was), (after, now), known, alone=len(pairs) == 1)
+        for was, now in pairs
+    ]
     found = [one for one in proposals if one is not None]
     if not found:
         raise InvalidInput(
             "no message in it identifies a dataset: name the dataset, or give the old version as well",
             given.after.name if given.after is not None else "",
         )
-    own = after or before
     return Proposal(
         tuple(pair for one in found for pair in one.pairs),
         tuple(entry for one in found for entry in one.entries),
@@ -142,7 +156,8 @@ def _build_message_proposal(given: ChangeInput, before: _Message, after: _Messag
     """None if a single version identifies no dataset, and there are other messages."""
     texts = [files.build_text(name) if files is not None and name else None for files, name in (before, after)]
     was, now = (files.build_schema(name) if files is not None and name else None for files, name in (before, after))
-    if given.before is None and now is not None and not alone and _find_dataset(given.options, list(now.names), known)[0] is None:
+    is_named = alone or bool(given.options.get("new"))
+    if given.before is None and now is not None and not is_named and _find_dataset(given.options, list(now.names), known, "")[0] is None:
         return None
     if given.before is not None and was is None and now is not None:  # a new message: no dataset has it yet
         return Proposal((Pair(None, _build_version(texts[1], now, None)),), (), ())
@@ -223,7 +238,7 @@ def _parse_schema(text: Text, options: Mapping[str, str]) -> Schema:
     if lines:
         lines[()] = min(lines.values())
     if (part := find_named_topic(parse_subject(subject).name)) is not None:
-        found = found._replace(names=(f"{_TOPIC}{part.topic}", *found.names))
+        found = found._replace(names=(f"{TOPIC}{part.topic}", *found.names))
     return found._replace(lines=lines, warnings=tuple(f"{text.name}: {one}" for one in found.warnings))
 
 
@@ -238,7 +253,7 @@ def _detect_format(value: object, file: str) -> str:
     raise InvalidInput(f"this is not a schema of a known format; {ACCEPTED}", file)
 
 
-def _find_dataset(options: Mapping[str, str], names: list[str], known: GraphState) -> tuple[AssetKey | None, list[str]]:
+def _find_dataset(options: Mapping[str, str], names: list[str], known: GraphState, file: str) -> tuple[AssetKey | None, list[str]]:
     """The dataset of a schema: the given one, else one of the names in the files; and warnings about what is uncertain."""
     text = options.get("dataset", "")
     if not known.has_graph:
@@ -253,13 +268,15 @@ def _find_dataset(options: Mapping[str, str], names: list[str], known: GraphStat
         if key.kind is not AssetKind.DATASET:
             raise InvalidInput(f"{text!r} is the {key.kind.lower()} {key.qualified_name}, and no dataset", "dataset")
         return key, []
-    for name in names:
+    for name in (*options.get(NAMES, "").splitlines(), *names):
         try:
-            key = known.resolve(f"dataset:{name.removeprefix(_TOPIC)}")
+            key = known.resolve(f"dataset:{name.removeprefix(TOPIC)}")
         except (NotFound, Ambiguous, InvalidInput):
             continue
-        if key.kind is AssetKind.DATASET and (not name.startswith(_TOPIC) or key.parts[0].startswith("kafka://")):
+        if key.kind is AssetKind.DATASET and (not name.startswith(TOPIC) or key.parts[0].startswith("kafka://")):
             return key, []
+    if options.get("new"):
+        return None, [f"{file} is matched to no dataset, so its consumers are unknown: name it under schemas in the mesh file"]
     return None, ["Cannot match this schema to a dataset, so consumers are unknown. Pass --dataset."]
 
 

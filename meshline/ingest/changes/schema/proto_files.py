@@ -27,7 +27,7 @@ SUFFIX = ".proto"
 TABLE_FOLDERS = frozenset({"_delta_log", "metadata"})  # of Delta and Iceberg
 DESCRIPTORS = frozenset({".pb", ".binpb", ".desc", ".protoset"})  # of a binary FileDescriptorSet
 
-_IMPORT = re.compile(r"""\bimport\s+(?:(?:public|weak|option)\s+)?["']([^"'\n]{1,1000})["']\s*;""")
+IMPORT = re.compile(r"""\bimport\s+(?:(?:public|weak|option)\s+)?["']([^"'\n]{1,1000})["']\s*;""")
 
 
 class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -159,7 +159,7 @@ def read_proto(path: Path) -> Text:
         data = read_bytes(path, MAX_BYTES)
         return Text(str(path), encode_bundle(Bundle(descriptors=base64.b64encode(data).decode())))
     text = Text(str(path), read_bytes(path, MAX_BYTES))
-    imports = _IMPORT.findall(text.data.decode("utf-8", "replace"))
+    imports = IMPORT.findall(text.data.decode("utf-8", "replace"))
     root = next(
         (folder for name in imports for folder in path.absolute().parents if is_import_path(name) and (folder / name).is_file()), None
     )
@@ -184,7 +184,7 @@ def _find_imports(root: Path, own: str, file: Path) -> Iterator[tuple[str, Path]
     """The files below a folder that a file imports, and what those import."""
     found, left = {own}, [file]
     while left:
-        for name in _IMPORT.findall(read_bytes(left.pop(), MAX_BYTES).decode("utf-8", "replace")):
+        for name in IMPORT.findall(read_bytes(left.pop(), MAX_BYTES).decode("utf-8", "replace")):
             path = root / name
             if name not in found and is_import_path(name) and path.is_file():
                 found.add(name)
