@@ -23,6 +23,17 @@ Owner: TypeAlias = Annotated[
 HistoryDays: TypeAlias = Annotated[
     int, typer.Option(help="For how many days a query counts that is no longer in the history.", min=1, max=3650)
 ]
+UsageChoice: TypeAlias = Annotated[
+    bool, typer.Option("--usage", help="Load who read which tables and columns, too: the statements of the history that only read.")
+]
+Reader: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="With --usage: the consumer that users are; may be repeated.", show_default=False, metavar="PATTERN=CONSUMER"),
+]
+WholeHistory: TypeAlias = Annotated[
+    bool,
+    typer.Option("--whole-history", help="With --usage: no read is missing in the history, so that the gate may rely on what is not read."),
+]
 
 DatabaseNames: TypeAlias = Annotated[
     list[str] | None,
@@ -42,6 +53,18 @@ def _parse_owners(given: list[str] | None) -> dict[str, str]:
     if not all(found.values()):
         raise InvalidInput("accepted is ROLE=OWNER, such as orders_rw=team:orders", "--owner")
     return found
+
+
+def _build_usage(usage: bool, reader: list[str] | None, whole_history: bool) -> dict[str, object] | None:  # noqa: FBT001 - options
+    """The key `usage`. Raises InvalidInput."""
+    from meshline.errors import InvalidInput
+
+    if not usage and (reader or whole_history):
+        raise InvalidInput("it needs --usage", "--reader" if reader else "--whole-history")
+    found = dict(one.partition("=")[::2] for one in reader or ())
+    if not all(found.values()):
+        raise InvalidInput("accepted is PATTERN=CONSUMER, such as 'bi-*=analytics-bi'", "--reader")
+    return {"readers": found, "complete": whole_history} if usage else None
 
 
 def postgres(
@@ -66,6 +89,9 @@ def postgres(
     owner: Owner = None,
     history: Annotated[bool, typer.Option("--history/--no-history", help="Read pg_stat_statements for lineage.")] = True,
     history_days: HistoryDays = 30,
+    usage: UsageChoice = False,
+    reader: Reader = None,
+    whole_history: WholeHistory = False,
     grants: Annotated[bool, typer.Option("--grants/--no-grants", help="Read the grants: who may read which table or column.")] = True,
     timeout: Annotated[int, typer.Option(help="The most seconds that one query may take.", min=1, max=3600)] = 60,
     strict: Strict = False,
@@ -83,6 +109,7 @@ def postgres(
         "owners": _parse_owners(owner),
         "history": history,
         "history_days": history_days,
+        "usage": _build_usage(usage, reader, whole_history),
         "grants": grants,
         "timeout": timeout,
     }
@@ -109,6 +136,9 @@ def snowflake(
     name: SourceName = "default",
     owner: Owner = None,
     history_days: HistoryDays = 30,
+    usage: UsageChoice = False,
+    reader: Reader = None,
+    whole_history: WholeHistory = False,
     complete: Complete = False,
     strict: Strict = False,
     store: Store = None,
@@ -121,6 +151,7 @@ def snowflake(
         "account": account,
         "owners": _parse_owners(owner),
         "history_days": history_days,
+        "usage": _build_usage(usage, reader, whole_history),
         "complete": complete,
     }
     ingest_source("snowflake", keys, strict=strict, store=store, server=server)
@@ -132,13 +163,23 @@ def bigquery(
     name: SourceName = "default",
     owner: Owner = None,
     history_days: HistoryDays = 30,
+    usage: UsageChoice = False,
+    reader: Reader = None,
+    whole_history: WholeHistory = False,
     complete: Complete = False,
     strict: Strict = False,
     store: Store = None,
     server: Server = None,
 ) -> None:
     """Load exported views of BigQuery: TABLES, COLUMNS, COLUMN_FIELD_PATHS, VIEWS, TABLE_OPTIONS, TABLE_STORAGE, JOBS."""
-    keys = {"name": name, "files": file, "owners": _parse_owners(owner), "history_days": history_days, "complete": complete}
+    keys = {
+        "name": name,
+        "files": file,
+        "owners": _parse_owners(owner),
+        "history_days": history_days,
+        "usage": _build_usage(usage, reader, whole_history),
+        "complete": complete,
+    }
     ingest_source("bigquery", keys, strict=strict, store=store, server=server)
 
 
@@ -150,6 +191,9 @@ def redshift(
     name: SourceName = "default",
     owner: Owner = None,
     history_days: HistoryDays = 30,
+    usage: UsageChoice = False,
+    reader: Reader = None,
+    whole_history: WholeHistory = False,
     complete: Complete = False,
     strict: Strict = False,
     store: Store = None,
@@ -163,6 +207,7 @@ def redshift(
         "database": database,
         "owners": _parse_owners(owner),
         "history_days": history_days,
+        "usage": _build_usage(usage, reader, whole_history),
         "complete": complete,
     }
     ingest_source("redshift", keys, strict=strict, store=store, server=server)

@@ -15,12 +15,18 @@ from meshline.sql.statement_lineage import Lineage, Relation
 Step: TypeAlias = Callable[[ScriptEffects, exp.Expr], None]
 
 
+RESULT: Relation = ("", "", "result")  # of a query that defines nothing: of what it shows, each column counts, also without a name
+
+
 def read_statement(writing: ScriptEffects, node: exp.Expr, target: Relation | None = None) -> list[Lineage]:
-    """What one statement does. `target`: what a bare query defines."""
+    """What one statement does. `target`: what a bare query defines; RESULT if it only reads."""
     writing.found = []
     writing.notes.begin()
     if isinstance(node, exp.Query) and target is not None:
-        writing.define_table(target, writing.queries.read_query(node, {}))
+        table = writing.queries.read_query(node, {})
+        is_result = target == RESULT and table.gap is None
+        names = [column.name or f"column {place}" for place, column in enumerate(table.columns, start=1)] if is_result else ()
+        writing.define_table(target, table, names)
     else:
         dispatch_statement(writing, node)
     if writing.notes.unresolved:  # of a temporary table, or of something that is not read

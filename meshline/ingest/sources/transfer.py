@@ -21,6 +21,7 @@ MAX_FLOWS = EventLimits().flows
 
 Part: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
 Parts: TypeAlias = Annotated[tuple[Part, ...], msgspec.Meta(max_length=16)]
+Memory: TypeAlias = Annotated[str, msgspec.Meta(max_length=2**24)]  # of one key: what the history of a database had is one text
 Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -46,7 +47,7 @@ class SentReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     unchanged: tuple[Parts, ...] = ()
     refused: tuple[Parts, ...] = ()
     complete: bool = False
-    memory: dict[Part, Part] | None = None
+    memory: dict[Part, Memory] | None = None
     status: Status | None = None
 
     @property

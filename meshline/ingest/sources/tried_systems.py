@@ -162,7 +162,8 @@ TRIED = (
     ),
     TriedSystem(
         "PostgreSQL", "17.6", Trial.REAL, "postgres",
-        "tables, views, columns, keys, comments, owners, lineage of views and of pg_stat_statements", "functions, procedures, triggers",
+        "tables, views, columns, keys, comments, owners, lineage of views and of pg_stat_statements, usage",
+        "functions, procedures, triggers",
         "tests/ingest/sources/test_postgres.py",
     ),
     TriedSystem(
@@ -171,12 +172,12 @@ TRIED = (
     ),
     TriedSystem(
         "Snowflake", "exports of ACCOUNT_USAGE", Trial.DOCUMENTED, "snowflake",
-        "tables, views, columns, tags, lineage of views and of the histories", "stages, pipes, tasks, streams",
+        "tables, views, columns, tags, lineage of views and of the histories, usage", "stages, pipes, tasks, streams",
         "tests/ingest/sources/test_warehouses.py",
     ),
     TriedSystem(
         "BigQuery", "exports of INFORMATION_SCHEMA", Trial.DOCUMENTED, "bigquery",
-        "tables, views, nested columns, keys, labels, lineage of views and of JOBS", "routines, models, policy tags",
+        "tables, views, nested columns, keys, labels, lineage of views and of JOBS, usage", "routines, models, policy tags",
         "tests/ingest/sources/test_warehouses.py",
     ),
     TriedSystem(
@@ -186,7 +187,7 @@ TRIED = (
     ),
     TriedSystem(
         "Redshift", "exports of SVV_*, SYS_*, STL_*", Trial.DOCUMENTED, "redshift",
-        "tables, views, columns, lineage of views and of the histories", "keys, owners, Spectrum's partitions",
+        "tables, views, columns, lineage of views and of the histories, usage", "keys, owners, Spectrum's partitions",
         "tests/ingest/sources/test_warehouses.py",
     ),
     TriedSystem(

@@ -18,6 +18,7 @@ from meshline.ingest.sources.reading_loader import load_reading
 from meshline.ingest.sources.registry import build_source
 from tests.ingest.sources.catalog_reading import CatalogReading
 from tests.ingest.sources.fake_source import count_outcomes, open_graph, read_tables
+from tests.ingest.sources.test_history_usage import list_reads
 from tests.postgres import Database, PostgresServer
 
 SHOP = (
@@ -249,6 +250,26 @@ def test_statements_that_write_are_jobs_by_their_shape(history: Database) -> Non
     assert reading.warnings == []
     jobs = [scope[2] for scope in reading.facts if scope[0] == "query"]
     assert all(name.startswith((f"{dst}/query-", f"{made}/query-")) for name in jobs)
+
+
+def test_statements_that_only_read_are_usage(history: Database) -> None:
+    """Counted from the first reading on, by role, in a real pg_stat_statements."""
+    options: dict[str, Any] = {"history": True, "usage": {"complete": True, "readers": {"postgres": "app"}}}
+    first = read_shop(history, None, **options)
+    assert not [scope for scope in first.facts if scope[0].startswith("usage")]
+    assert "reads are counted from this reading on" in first.warnings[0]
+    history.execute(*("SELECT email FROM src WHERE id = 1",) * 3, "SELECT id FROM v", "INSERT INTO dst (id) SELECT id FROM src")
+    second = read_shop(history, first.memory, **options)
+    assert {place: number for place, (number, _, _) in list_reads(second.facts).items()} == {
+        ("app", f"{history.name}.public.src:email"): 3,
+        ("app", f"{history.name}.public.src:id"): 3,
+        ("app", f"{history.name}.public.v:id"): 1,
+    }
+    assert second.warnings == []
+    assert {scope[2] for scope in second.facts if scope[0] == "usage-window"} >= {f"{history.name}.public.src"}
+    assert list_reads(read_shop(history, second.memory, **options).facts) == list_reads(second.facts), "its own reading is no use"
+    with pytest.raises(InvalidInput, match="usage is read from the history"):
+        read_shop(history, usage=True)
 
 
 def test_a_query_remains_that_is_no_longer_in_the_history(history: Database) -> None:

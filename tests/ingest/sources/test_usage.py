@@ -214,6 +214,19 @@ def test_csv_and_compressed_files(live: LiveGraph, tmp_path: Path) -> None:
     assert 'audit, "yearly"' in [use.attributes.get("purpose") for use in uses]
 
 
+def test_windows_in_csv(live: LiveGraph, tmp_path: Path) -> None:
+    lines = [
+        "user,dataset,day,first,last,window",
+        "bob,shop.customers,2026-11-02,,,",
+        ",pg/shop.*;wh/sales.orders;wh/none,,2026-11-01,2026-11-09,columns",
+    ]
+    lines += [",pg/shop.customers,,2026-11-09,2026-11-11,datasets"]
+    (tmp_path / "a.csv").write_text("\n".join(lines), "utf-8")
+    assert load_files(live, "usage", tmp_path, "a.csv").refused == ()
+    assert [one.columns for one in list_known_windows(live, CUSTOMERS)] == [False, True]
+    assert [one.columns for one in list_known_windows(live, ORDERS)] == [True]
+
+
 GOOD: dict[str, Any] = {"user": "bob", "dataset": "shop.customers", "columns": ["email"], "day": "2026-11-02"}
 WRONG: list[tuple[dict[str, Any] | str, str]] = [
     ("{", "not valid JSON"),
@@ -282,6 +295,10 @@ def test_a_line_that_is_no_record_is_refused_and_the_others_are_read(
         ("a.csv", b"user,dataset,day\na,b\n", "a.csv:2: the row has 2 fields, and the first one 3"),
         ("a.csv", b"user,dataset,day,count\na,b,2026-11-02,1e3\n", "count is '1e3'"),
         ("a.csv", b"user,dataset,day,count\na,b,2026-11-02,\xd9\xa3\n", "count is"),
+        ("a.csv", b"user,dataset,last,window\n,a/b,2026-11-02,columns\n", "the window needs first and last"),
+        ("a.csv", b"user,dataset,first,last,window\nx,a/b,2026-11-01,2026-11-02,columns\n", "a row with a window has no user"),
+        ("a.csv", b"user,dataset,first,last,window\n,a/b,2026-11-01,2026-11-02,yes\n", "window is 'yes'; accepted is datasets or columns"),
+        ("a.csv", b"first,last,window\n2026-11-01,2026-11-02,columns\n", "the window needs datasets"),
         ("a.ndjson", b"x" * (parse.MAX_LINE + 1), "the line has more than"),
     ],
 )

@@ -114,11 +114,11 @@ class FileSet:
 
     def _bundle(self, root: str, names: Mapping[str, str]) -> Text:
         needed = dict.fromkeys(other for path in names.values() for other in self.list_needed(path) if other not in names.values())
-        texts = [
+        own, imports = (
             {name: decode_text(self.files[path].data, path) for name, path in some.items()}
             for some in (names, {_make_relative(path, root): path for path in needed})
-        ]
-        return Text(root or ".", encode_bundle(Bundle(*texts)))
+        )
+        return Text(root or ".", encode_bundle(Bundle(own, imports)))
 
     @cached_property
     def _roots(self) -> Mapping[str, str]:

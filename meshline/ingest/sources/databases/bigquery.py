@@ -181,6 +181,8 @@ def _read_job(row: Row) -> Query | None:
         reads=tuple(path for one in reads if (path := _read_table(one))) if isinstance(reads, list) else (),
         writes=(written,) if written else (),
         defaults=(row.get_text("project_id"), ""),
+        id=f"{row.get_text('project_id')}:{row.get_text('job_id')}",
+        user=row.get_text("user_email"),
     )
 
 

@@ -86,7 +86,9 @@ class ColumnSource(NamedTuple):
 class Query(NamedTuple):
     """A statement that the database ran. `time`: when it ran last, in microseconds since the epoch; None if the system does not state it.
     `reads`, `writes`, `columns`: what the system itself recorded of it; empty if it records nothing.
-    `defaults`: the database and schema of names that have none.
+    `read_columns`: the tables that it read, with their columns, if the system recorded those; `defaults`: the database and schema of
+    names that have none. `id`: the same in two files that have the same run of it; `user`: who ran it, as the system calls him; `number`:
+    how often, and since when (`first`); 0: another one of the history has the same run.
     """
 
     sql: str
@@ -95,12 +97,19 @@ class Query(NamedTuple):
     writes: tuple[TablePath, ...] = ()
     columns: tuple[ColumnSource, ...] = ()
     defaults: TablePath = ()
+    read_columns: tuple[tuple[TablePath, tuple[str, ...]], ...] = ()
+    id: str = ""
+    user: str = ""
+    number: int = 1
+    first: int | None = None
 
 
 class DatabaseCatalog(NamedTuple):
     """What one reading of a database yields. `dialect`: of its SQL, as sqlglot names it. `namespace`: of its datasets.
     `queries`: the statements that it ran, of its history as far as it is kept. `defaults`: the database and schema that statements
     leave out. `view_schema`: the schema that the texts of views leave out; by default the view's. `system_schemas`: which are no datasets.
+    `counts_queries`: the history has no times, but counts how often each statement ran since some time; `dropped_queries`: the number of
+    statements that it dropped since then.
     """
 
     dialect: str
@@ -110,3 +119,5 @@ class DatabaseCatalog(NamedTuple):
     defaults: TablePath = ()
     view_schema: str = ""
     system_schemas: frozenset[str] = frozenset()
+    counts_queries: bool = False
+    dropped_queries: int = 0

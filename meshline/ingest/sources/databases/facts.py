@@ -28,7 +28,9 @@ from meshline.ingest.sources.table_properties import build_owner_facts
 from meshline.words import format_count
 
 if TYPE_CHECKING:
+    from meshline.ingest.sources.databases.history_usage import HistoryUsage
     from meshline.ingest.sources.databases.query_lineage import Names
+    from meshline.ingest.sources.databases.usage_options import UsageOptions
 
 MAX_NAME = 1_000  # characters
 MAX_TEXT = 10_000  # characters of a comment
@@ -41,14 +43,19 @@ QUERIES = "queries"  # the key of the memory: when each query was last in the hi
 
 class CatalogEntries:
     """The entries of one reading. `owners`: the owner that a role or user of the database means. `query_days`: for how long a query
-    remains in the graph that is no longer in the system's history, which keeps the newest alone.
+    remains in the graph that is no longer in the system's history, which keeps the newest alone. `usage`: how reads of the history
+    become usage; None if they do not.
     """
 
-    def __init__(self, catalog: DatabaseCatalog, context: Context, owners: Mapping[str, str], query_days: int) -> None:
+    def __init__(
+        self, catalog: DatabaseCatalog, context: Context, owners: Mapping[str, str], query_days: int, usage: UsageOptions | None = None
+    ) -> None:
         self._catalog = catalog
         self._context = context
         self._owners = owners
         self._query_days = query_days
+        self._usage_options = usage
+        self._usage: HistoryUsage | None = None  # the one of this reading, once it has begun
         self._seen: dict[str, int] = {}
         self.warnings: list[str] = []
 
@@ -75,9 +82,16 @@ class CatalogEntries:
                 yield Entry(("view-lineage", *names.name_table(table.path).parts), encode_facts(Facts(flows=definition.flows)))
         self._add_warnings(notes)
         yield from self._build_queries(names)
+        if self._usage_options is not None:
+            from meshline.ingest.sources.databases.history_usage import HistoryUsage  # noqa: PLC0415
+
+            self._usage = HistoryUsage(self._usage_options, self._context, self._catalog, names)
+            yield from self._usage.read_items()
+            self._add_warnings(self._usage.warnings)
 
     def remember(self) -> Mapping[str, str]:
-        return {QUERIES: msgspec.json.encode(self._seen).decode()} if self._seen else {}
+        seen = {QUERIES: msgspec.json.encode(self._seen).decode()} if self._seen else {}
+        return seen if self._usage is None else {**seen, **self._usage.remember()}
 
     def _build_entries(self, key: AssetKey, table: Table, names: Names) -> Iterator[Entry]:
         yield Entry(("table", *key.parts), self._build_table_content(key, table, names))

@@ -22,6 +22,7 @@ from meshline.ingest.sources.iceberg.facts import parse_location
 from meshline.ingest.sources.sql.facts import Statement, build_table_facts
 from meshline.sql.dialects import get_rules
 from meshline.sql.script import Lineage, Relation, ScriptReader, split_script
+from meshline.sql.statements import RESULT
 from meshline.words import shorten_text
 
 MAX_QUERY = 100_000  # characters of a statement in a history
@@ -33,7 +34,13 @@ _LITERALS = frozenset(
 _LIST = re.compile(r"\?(?: ?, ?\?)+")  # of values, of which each run may have another number
 _PARAMETER = re.compile(r"(?<![\w$\"'])(?:\$\d+|\?)(?![\w$])")  # of a prepared or normalised statement
 _WRITES = re.compile(r"\b(?:insert|merge|update|delete|create|replace|into)\b", re.IGNORECASE)
+_ONLY_READS = re.compile(r"[\s(]*(?:select|with|from|table)\b", re.IGNORECASE)
 _READS = re.compile(r"\b(?:select|using|from)\b", re.IGNORECASE)
+
+
+def is_read(sql: str) -> bool:
+    """Whether a statement begins as one that may read alone."""
+    return _ONLY_READS.match(sql) is not None
 
 
 class Names:
@@ -118,6 +125,12 @@ class SqlReader:
         if len(query.sql) > MAX_QUERY:
             return [], [f"it has more than {MAX_QUERY} characters"]
         return self._read_text(_PARAMETER.sub("'?'", query.sql), query.defaults or self._defaults)
+
+    def read_selection(self, query: Query) -> tuple[list[Lineage], list[str]]:
+        """The same; what a statement shows that writes nothing has the target RESULT."""
+        if len(query.sql) > MAX_QUERY:
+            return [], [f"it has more than {MAX_QUERY} characters"]
+        return self._read_text(_PARAMETER.sub("'?'", query.sql), query.defaults or self._defaults, RESULT)
 
     def _read_text(self, sql: str, defaults: Relation, target: Relation | None = None) -> tuple[list[Lineage], list[str]]:
         reader = ScriptReader(self._dialect, lambda relation: self._names.list_columns(self._names.find_table(relation)), defaults)

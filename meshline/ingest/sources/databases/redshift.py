@@ -6,6 +6,7 @@ The rows are those of SVV_*, SYS_* and STL_* views, as Amazon's reference docume
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -29,6 +30,10 @@ _TEXTS = Shape("SYS_QUERY_TEXT", frozenset({"query_id", "sequence", "text"}))
 _OLD_QUERIES = Shape("STL_QUERY", frozenset({"query", "querytxt", "database"}))
 _OLD_TEXTS = Shape("STL_QUERYTEXT", frozenset({"query", "sequence", "text"}))
 
+_USERS = Shape("SVV_USER_INFO", frozenset({"user_id", "user_name", "superuser"}))
+_OLD_USERS = Shape("PG_USER", frozenset({"usesysid", "usename"}))
+_SCANS = Shape("STL_SCAN", frozenset({"query", "tbl", "perm_table_name"}))
+
 _KINDS = {"VIEW": VIEW, "EXTERNAL TABLE": FOREIGN_TABLE}
 _HOST = re.compile(r"([^.:]+)\.[^.]+\.([^.]+)\.redshift(?:-serverless)?\.amazonaws\.com(:\d+)?")
 _NO_BINDING = re.compile(r"\s*with\s+no\s+schema\s+binding\s*;?\s*$", re.IGNORECASE)
@@ -41,7 +46,7 @@ class Redshift(Warehouse):
     dialect: ClassVar[str] = "redshift"
     shapes: ClassVar[tuple[Shape, ...]] = (
         *(_TABLES, _OWN_TABLES, _COLUMNS, _OWN_COLUMNS, _INFO, _VIEWS),
-        *(_QUERIES, _TEXTS, _OLD_QUERIES, _OLD_TEXTS),
+        *(_QUERIES, _TEXTS, _OLD_QUERIES, _OLD_TEXTS, _USERS, _OLD_USERS, _SCANS),
     )
     system_schemas: ClassVar[frozenset[str]] = frozenset({"information_schema", "pg_catalog", "pg_internal", "pg_automv"})
     cluster: str = Field(
@@ -77,23 +82,36 @@ class Redshift(Warehouse):
         return found
 
     def build_queries(self, rows: Rows, problems: Problems) -> list[Query]:
+        from meshline.ingest.sources.databases.query_lineage import is_read  # noqa: PLC0415 - needs sqlglot
+
         texts = join_texts(rows[_TEXTS.name], "query_id", "text")
         older = join_texts(rows[_OLD_TEXTS.name], "query", "text")
+        users = {
+            row.get_text("user_id", "usesysid"): row.get_text("user_name", "usename")
+            for name in (_USERS, _OLD_USERS)
+            for row in rows[name.name]
+        }
+        scanned = group_rows(problems.collect(rows[_SCANS.name], _build_scan_reader(rows[_INFO.name])))
 
         def build(row: Row) -> Query | None:
             if row.get_text("status").lower() not in ("", "success"):
                 return None
-            return self._build_query(row, texts.get(row.get_text("query_id")) or row.get_text("query_text"), "database_name", "end_time")
+            text = texts.get(row.get_text("query_id")) or row.get_text("query_text")
+            query = _build_query(row, text, "database_name", "end_time")
+            return query._replace(id=row.get_text("query_id"), user=users.get(row.get_text("user_id"), "").strip())
 
         def build_older(row: Row) -> Query | None:
             if row.get_text("aborted") not in ("", "0"):
                 return None
-            return self._build_query(row, older.get(row.get_text("query")) or row.get_text("querytxt"), "database", "endtime")
+            text, id_ = older.get(row.get_text("query")) or row.get_text("querytxt"), row.get_text("query")
+            query = _build_query(row, text, "database", "endtime")
+            if rows[_QUERIES.name]:  # both views have the same runs, with other ids
+                return query._replace(number=0)
+            # what was scanned is known also if the text cannot be parsed; of what writes it would be the tables behind views
+            reads = tuple(dict.fromkeys(scanned.get((id_,), ()))) if is_read(query.sql) else ()
+            return query._replace(id=id_, user=users.get(row.get_text("userid"), "").strip(), reads=reads)
 
         return problems.collect(rows[_QUERIES.name], build) + problems.collect(rows[_OLD_QUERIES.name], build_older)
-
-    def _build_query(self, row: Row, text: str, database: str, time: str) -> Query:
-        return Query(text.replace("\\n", "\n").strip(), row.get_time(time), defaults=(row.get_text(database).strip(), "public"))
 
     def _is_wanted(self, path: TablePath) -> bool:
         return path[1] not in self.system_schemas and not path[1].startswith("pg_temp")
@@ -105,6 +123,21 @@ class Redshift(Warehouse):
             raise InvalidInput("PG_VIEWS does not name the database of a view: set the key database", row.where)
         path = (database, *read_path(row, ("schemaname",), ("viewname",)))
         return path, _NO_BINDING.sub("", row.get_text("definition"))
+
+
+def _build_query(row: Row, text: str, database: str, time: str) -> Query:
+    return Query(text.replace("\\n", "\n").strip(), row.get_time(time), defaults=(row.get_text(database).strip(), "public"))
+
+
+def _build_scan_reader(tables: Sequence[Row]) -> Callable[[Row], tuple[TablePath, TablePath] | None]:
+    """Of a row of STL_SCAN, the query (as a path of one part) and the table. `tables`: rows of SVV_TABLE_INFO, which has their numbers."""
+    paths = {number: read_path(row, ("database",), ("schema",), ("table",)) for row in tables if (number := row.get_text("table_id"))}
+
+    def read_scan(row: Row) -> tuple[TablePath, TablePath] | None:
+        path = paths.get(row.get_text("tbl"))
+        return None if path is None else ((row.get_text("query"),), path)
+
+    return read_scan
 
 
 def _read_name(row: Row) -> TablePath:

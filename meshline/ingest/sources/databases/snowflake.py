@@ -108,11 +108,14 @@ class Snowflake(Warehouse):
                 row.get_text("query_text"),
                 row.get_time("end_time") or row.get_time("start_time"),
                 defaults=(row.get_text("database_name"), row.get_text("schema_name")),
+                id=row.get_text("query_id"),
+                user=row.get_text("user_name"),
             )
             return query if recorded is None else _add_access(query, recorded)
 
         def build_alone(row: Row) -> Query:
-            return _add_access(Query("", row.get_time("query_start_time")), row)
+            query = Query("", row.get_time("query_start_time"), id=row.get_text("query_id"), user=row.get_text("user_name"))
+            return _add_access(query, row)
 
         alone = [row for query, row in access.items() if query not in known]
         return problems.collect(rows[_QUERIES.name], build) + problems.collect(alone, build_alone)
@@ -158,8 +161,17 @@ def _add_access(query: Query, row: Row) -> Query:
         for origin in _list_mappings(column.get("directSources"))
         if (source := _split_name(origin.get("objectName")))
     )
-    read = tuple(path for path, _ in _iterate_objects(row.get_json("direct_objects_accessed")))
-    return query._replace(reads=read, writes=tuple(path for path, _ in modified), columns=columns)
+    accessed = tuple(
+        (path, tuple(str(column["columnName"]) for column in _list_mappings(one.get("columns")) if column.get("columnName")))
+        for path, one in _iterate_objects(row.get_json("direct_objects_accessed"))
+    )
+    return query._replace(
+        reads=tuple(path for path, _ in accessed),
+        writes=tuple(path for path, _ in modified),
+        columns=columns,
+        read_columns=accessed,
+        user=query.user or row.get_text("user_name"),
+    )
 
 
 def _iterate_objects(value: Any) -> Iterator[tuple[TablePath, dict[str, Any]]]:

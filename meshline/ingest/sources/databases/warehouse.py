@@ -14,6 +14,7 @@ from meshline.ingest.sources.base import Context, Item, Reading, Refusal, Source
 from meshline.ingest.sources.databases.catalog import DatabaseCatalog, Query, Table, TablePath
 from meshline.ingest.sources.databases.exports import Row, Rows, Shape, read_exports
 from meshline.ingest.sources.databases.facts import CatalogEntries
+from meshline.ingest.sources.databases.usage_options import UsageChoice
 from meshline.ingest.sources.files import Paths
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class Warehouse(Source):
     files: Paths
     owners: Mapping[str, str] = Field(default={}, description="The owner that a role or user means: {ORDERS_RW: 'team:orders'}.")
     history_days: int = Field(default=30, ge=1, le=3650, description="For how long a query counts that is no longer in the history.")
+    usage: UsageChoice = None
     complete: bool = Field(default=True, description="Whether these are all files, so that what is in none of them is retracted.")
 
     @abstractmethod
@@ -57,7 +59,7 @@ class Warehouse(Source):
             queries=self.build_queries(rows, problems),
             system_schemas=self.system_schemas,
         )
-        entries = CatalogEntries(catalog, context, self.owners, self.history_days)
+        entries = CatalogEntries(catalog, context, self.owners, self.history_days, self.usage)
         return Reading(
             self.source,
             _list_items(entries, problems.found),

@@ -25,7 +25,10 @@ MAX_COUNT = 10**15
 _PART = 2**16  # bytes that are decompressed at once
 
 READERS = ("consumer", "application", "service", "user")  # the first of these that a record has is its reader, and its type
-_KEYS = (*READERS, "dataset", "columns", "count", "first", "last", "day", "purpose")
+KEYS = (*READERS, "dataset", "columns", "count", "first", "last", "day", "purpose")
+WINDOW = "window"  # the field of CSV in which a row states a window: `datasets`, or `columns` if columns are in it, too
+_WINDOW_ROW_KEYS = (WINDOW, "dataset", "first", "last")
+_WINDOWS = ("datasets", "columns")
 _WINDOW_KEYS = ("first", "last", "datasets", "columns")
 _LINE_END = b"\n"
 
@@ -117,19 +120,21 @@ def _parse_head(head: list[str], where: str) -> list[str]:
     """Raises InvalidInput."""
     keys = [one.strip().lower() for one in head]
     for key in keys:
-        _check_key(key, _KEYS, where)
+        _check_key(key, (*KEYS, WINDOW), where)
     if len(set(keys)) != len(keys):
         raise InvalidInput("a field is named twice in the first row", where)
     return keys
 
 
-def _parse_row(keys: list[str], row: list[str], where: str) -> Record | InvalidInput:
+def _parse_row(keys: list[str], row: list[str], where: str) -> Parsed:
     values: dict[str, Json] = {key: text.strip() for key, text in zip(keys, row, strict=False) if text.strip()}
     try:
         if len(row) != len(keys):
             return InvalidInput(f"the row has {len(row)} fields, and the first one {len(keys)}", where)
         if isinstance(columns := values.get("columns"), str):
             values["columns"] = [one.strip() for one in columns.split(";") if one.strip()]
+        if WINDOW in values:
+            return _parse_window_row(values, where)
         if isinstance(count := values.get("count"), str):
             values["count"] = _parse_number(count, where)
         return _parse_record(values, where)
@@ -137,10 +142,24 @@ def _parse_row(keys: list[str], row: list[str], where: str) -> Record | InvalidI
         return error
 
 
+def _parse_window_row(values: Mapping[str, Json], where: str) -> Window:
+    """A row that states a window, for the datasets that it has in place of one. Raises InvalidInput."""
+    for key in values:
+        if key not in _WINDOW_ROW_KEYS:
+            raise InvalidInput(f"a row with a window has no {key}; accepted are {', '.join(_WINDOW_ROW_KEYS)}", where)
+    stated = values[WINDOW]
+    if stated not in _WINDOWS:
+        raise InvalidInput(f"window is {_show(stated)}; accepted is {' or '.join(_WINDOWS)}, or nothing in a row of reads", where)
+    datasets: list[Json] = [one.strip() for one in str(values.get("dataset", "")).split(";") if one.strip()]
+    return _parse_window(
+        {"first": values.get("first"), "last": values.get("last"), "datasets": datasets, "columns": stated == "columns"}, where
+    )
+
+
 def _parse_record(value: Mapping[str, Json], where: str) -> Record:
     """Raises InvalidInput."""
     for key in value:
-        _check_key(key, _KEYS, where)
+        _check_key(key, KEYS, where)
     type_ = next((key for key in READERS if value.get(key) not in (None, "")), None)
     if type_ is None:
         raise InvalidInput(f"the record has no reader; accepted is one of {', '.join(READERS)}", where)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple
 
@@ -20,13 +19,12 @@ from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal,
 from meshline.ingest.sources.files import format_path, read_each_file
 from meshline.ingest.sources.usage.facts import Reader, build_facts, build_window_facts
 from meshline.ingest.sources.usage.parse import Record, Window, parse_file
+from meshline.ingest.sources.usage.readers import MOST_READERS, PATTERNS, Name, Patterns, ReaderNames, keep_last_readers
 
 MAX_READS = 1_000_000  # readers and columns that are stated, over all datasets and months
 SHOWN = 10  # names in a message
 REFUSED = 100  # lines of one file that are refused one by one
 SELECTED = 100_000  # datasets that windows name
-
-Name = Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
 class Usage(Source):
@@ -38,12 +36,8 @@ class Usage(Source):
     )
     namespace: Name | None = Field(default=None, description="The namespace of datasets whose names have none.")
     datasets: dict[Name, Name] = Field(default={}, max_length=100_000, description="The log's name of a dataset -> `namespace/name`.")
-    readers: dict[Name, Name] = Field(
-        default={}, max_length=100_000, description="Patterns of readers -> the consumer that they are: `bi-*: analytics-bi`."
-    )
-    most_readers: int = Field(
-        default=500, ge=1, le=100_000, description="Most readers of a dataset in a month; those who read last are kept."
-    )
+    readers: Patterns = PATTERNS
+    most_readers: int = MOST_READERS
     complete: bool = Field(default=False, description="Whether these are all files, so that the statements of other months are retracted.")
 
     def read(self, context: Context) -> Reading:
@@ -64,7 +58,7 @@ class _UsageReader:
         self._source = source
         self._context = context
         self._known: dict[str, _Known | InvalidInput | None] = {}
-        self._names: dict[tuple[str, str], tuple[str, str | None]] = {}
+        self._readers = ReaderNames(source.readers, context)
         self._reads: dict[tuple[AssetKey, str], dict[str, Reader]] = {}
         self._windows: dict[AssetKey, list[Window]] = {}
         self._number = 0  # of readers and columns
@@ -102,7 +96,7 @@ class _UsageReader:
         if known is None:
             self._unknown[record.dataset] += 1
             return
-        name, owner = self._name_reader(record)
+        name, owner = self._readers.name_reader(record.reader)
         readers = self._reads.setdefault((known.key, from_micros(record.last).strftime("%Y-%m")), {})
         reader = readers.get(name)
         if reader is None:
@@ -188,29 +182,13 @@ class _UsageReader:
             text = text.rpartition(".")[0]
         return known.columns[text]
 
-    def _name_reader(self, record: Record) -> tuple[str, str | None]:
-        """The consumer that a reader is, and the known owner (a person or a team) that it is, too."""
-        place = (record.reader_type, record.reader)
-        if place not in self._names:
-            patterns = self._source.readers
-            chosen = patterns.get(record.reader) or next((to for one, to in patterns.items() if fnmatchcase(record.reader, one)), None)
-            person = self._context.resolve_person(chosen or record.reader)
-            self._names[place] = (person, person if person in self._people else None)
-        return self._names[place]
-
-    @cached_property
-    def _people(self) -> frozenset[str]:
-        return frozenset(self._context.people.values())
-
     def _keep_readers(self, dataset: AssetKey, month: str, readers: dict[str, Reader]) -> dict[str, Reader]:
-        if len(readers) <= self._source.most_readers:
-            return readers
-        left_out = len(readers) - self._source.most_readers
-        self.warnings.append(
-            f"{dataset.qualified_name}: {left_out:,} readers of {month} are left out: most_readers is {self._source.most_readers:,}"
-        )
-        kept = sorted(readers.items(), key=lambda one: (-one[1].all.last, -one[1].all.number, one[0]))
-        return dict(kept[: self._source.most_readers])
+        kept, left_out = keep_last_readers(readers, self._source.most_readers)
+        if left_out:
+            self.warnings.append(
+                f"{dataset.qualified_name}: {left_out:,} readers of {month} are left out: most_readers is {self._source.most_readers:,}"
+            )
+        return kept
 
     def _warn(self, what: str, names: Counter[str], so: str) -> None:
         if names:

@@ -46,12 +46,13 @@ _HIDDEN = "<insufficient privilege>"  # in place of the statements of others
 
 
 class Reading(NamedTuple):
-    """What was read. `database`: its name. `warnings`: what could not be read."""
+    """What was read. `database`: its name. `warnings`: what could not be read. `dropped`: statements that the history dropped."""
 
     database: str
     tables: list[Table]
     queries: list[Query]
     warnings: list[str]
+    dropped: int = 0
 
 
 def read_database(
@@ -97,6 +98,7 @@ class _Reader:
         self._is_wanted = is_wanted
         self._database = connection.info.dbname
         self._warnings: list[str] = []
+        self._dropped = 0
 
     def read(self, *, history: bool, grants: bool) -> Reading:
         relations = [row for row in self._fetch("relations") if self._is_wanted(row[1], row[2])]
@@ -127,7 +129,7 @@ class _Reader:
                 )
                 for row, table in zip(relations, tables, strict=True)
             ]
-        return Reading(self._database, tables, self._read_statements() if history else [], self._warnings)
+        return Reading(self._database, tables, self._read_statements() if history else [], self._warnings, self._dropped)
 
     def _fetch(self, name: str, **parameters: object) -> list[Row]:
         return self._connection.execute(read_query(name).encode(), parameters).fetchall()
@@ -194,7 +196,19 @@ class _Reader:
         hidden = sum(row[0] == _HIDDEN for row in rows)
         if hidden:
             self._warnings.append(f"{hidden} statements of others are hidden from this role: grant it pg_read_all_stats")
-        return [Query(row[0]) for row in rows if row[0] and row[0] != _HIDDEN]
+        self._dropped = self._count_dropped(found[0])
+        return [Query(row[0], user=row[1], id=row[2], number=row[3]) for row in rows if row[0] and row[0] != _HIDDEN]
+
+    def _count_dropped(self, schema: str) -> int:
+        """How often pg_stat_statements has dropped statements that ran seldom; 0 before PostgreSQL 14, which does not state it."""
+        try:
+            with self._connection.transaction():
+                row = self._connection.execute(
+                    sql.SQL("SELECT dealloc FROM {}").format(sql.Identifier(schema, "pg_stat_statements_info"))
+                ).fetchone()
+        except psycopg.Error:
+            return 0
+        return 0 if row is None else int(row[0])
 
 
 def _group(rows: Sequence[Row]) -> dict[Any, list[Row]]:

@@ -14,6 +14,7 @@ from meshline.graph.naming import normalise_namespace
 from meshline.ingest.sources.base import Context, Reading, Source
 from meshline.ingest.sources.databases.catalog import DatabaseCatalog
 from meshline.ingest.sources.databases.facts import CatalogEntries
+from meshline.ingest.sources.databases.usage_options import UsageChoice
 from meshline.ingest.sources.secrets import Redaction, expand_variables
 
 PORT = 5432
@@ -36,6 +37,7 @@ class Postgres(Source):
     owners: Mapping[str, str] = Field(default={}, description="The owner that a role means: {orders_rw: 'team:orders'}.")
     history: bool = Field(default=True, description="Whether pg_stat_statements is read for lineage.")
     history_days: int = Field(default=30, ge=1, le=3650, description="For how long a query counts that is no longer in the history.")
+    usage: UsageChoice = None
     grants: bool = Field(default=True, description="Whether the grants are read: who may read which table or column.")
     timeout: int = Field(default=60, ge=1, le=3600, description="The most seconds that one query to the database may take.")
 
@@ -56,6 +58,8 @@ class Postgres(Source):
             arguments = {name: str(value) for name, value in conninfo.conninfo_to_dict(url).items()}
         except ProgrammingError as error:
             raise InvalidInput(redact(str(error)), "url") from None
+        if self.usage is not None and not self.history:
+            raise InvalidInput("usage is read from the history: leave out history: false", "usage")
         if password:
             arguments["password"] = password
         redact = Redaction(written, {"url": url, "password": arguments.get("password", "")})
@@ -69,8 +73,10 @@ class Postgres(Source):
             defaults=(found.database, "public"),
             view_schema="pg_catalog",  # all other schemas are in the text, see `reader`
             system_schemas=SYSTEM,
+            counts_queries=True,
+            dropped_queries=found.dropped,
         )
-        entries = CatalogEntries(catalog, context, self.owners, self.history_days)
+        entries = CatalogEntries(catalog, context, self.owners, self.history_days, self.usage)
         entries.warnings += found.warnings
         return Reading(self.source, entries.read_items(), complete=True, atomic=False, warnings=entries.warnings, remember=entries.remember)
 
