@@ -33,8 +33,9 @@ def init(
     """Draft a mesh file from what a folder has.
 
     Recognises dbt projects, OpenLineage events, data contracts, data product specifications, Iceberg metadata, Delta tables, Debezium
-    connectors, SQL, Soda, Great Expectations, and the servers that Docker Compose, .pyiceberg.yaml and openlineage.yml name. Secrets become
-    variables. Nothing is executed and no connection is made. `meshline sync` then reads what was found.
+    connectors, SQL, Soda, Great Expectations, DuckDB files, usage, metadata of DataHub, and the servers that Docker Compose,
+    .pyiceberg.yaml, openlineage.yml, hive-site.xml and the names of variables (of the environment, of .env files) show. Secrets become
+    variables, whose values are not read. Nothing is executed and no connection is made. `meshline sync` then reads what was found.
     """
     from meshline.cli.terminal import write_lines, write_message
     from meshline.ingest.discovery import draft_mesh_file
@@ -44,7 +45,7 @@ def init(
     file = folder / "mesh.yaml" if output is None else output
     if not file.parent.resolve().samefile(folder.resolve()):
         raise InvalidInput(f"paths in it begin at its own folder; accepted is a file in {folder}", "--output")
-    draft = draft_mesh_file(folder, file.name, servers=servers)
+    draft = draft_mesh_file(folder, file.name, servers=servers, variables=os.environ.keys())
     if dry_run:
         write_lines(Line(line) for line in draft.text.splitlines())
     for line in _describe_draft(draft):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
 
+import duckdb
 import jsonschema
 import pytest
 
@@ -120,6 +122,111 @@ def test_servers_are_commented_out_and_secrets_are_variables(tmp_path: Path) -> 
     assert sources[2]["password"] == "${DB_PASSWORD}"
     assert sources[5]["namespace"] == "kafka://localhost:9092"
     assert sources[1]["properties"] == {"s3.region": "eu", "s3.secret-access-key": "${ICEBERG_PLAIN_S3_SECRET_ACCESS_KEY}"}
+
+
+SERVICES = """\
+services:
+  metastore: {image: "apache/hive:4.0.1", ports: ["19083:9083", "10000:10000"]}
+  server2: {image: "apache/hive:4.0.1", ports: ["10001:10000"]}
+  bi: {image: "apache/superset:6.1.0", ports: ["18088:8088"], environment: {SUPERSET_SECRET_KEY: hunter22}}
+  metabase: {image: "metabase/metabase:v0.58", ports: ["13000:3000"]}
+  gravitino: {image: "apache/gravitino:1.0.0", ports: ["18090:8090"]}
+  unity: {image: "unitycatalog/unitycatalog:v0.3", ports: ["18080:8080"]}
+  aws: {image: "localstack/localstack", ports: ["14566:4566"]}
+  gms: {image: "acryldata/datahub-gms:v1.1", ports: ["8080:8080"]}
+"""
+HIVE_SITE = """\
+<configuration>
+  <!-- <property><name>hive.metastore.uris</name><value>thrift://old:9083</value></property> -->
+  <property><name>javax.jdo.option.ConnectionPassword</name><value>hunter22</value></property>
+  <property><name>hive.metastore.uris</name><value>thrift://metastore.internal:9083</value></property>
+</configuration>
+"""
+VARIABLES = """\
+# METABASE_URL=http://commented
+export SUPERSET_URL=https://ann:hunter22@superset.internal
+SUPERSET_USERNAME=hunter22
+SUPERSET_PASSWORD = hunter22
+DATABRICKS_HOST="https://hunter22.cloud.databricks.com"
+DATABASE_URL=postgresql://hunter22@db/shop
+SCHEMA_REGISTRY_URL=https://hunter22
+MULTI='hunter22
+GRAVITINO_URL
+'
+"""
+
+
+def test_servers_of_compose_of_hive_and_of_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of variables alone: no value is in the file or on the screen, and what needs a decision is never active."""
+    for name in [one for one in os.environ if one.startswith(("AWS_", "DATAHUB_", "METABASE_", "POSTGRES_", "DATABASE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("METABASE_URL", "https://hunter22")
+    monkeypatch.setenv("METABASE_API_KEY", "hunter22")
+    monkeypatch.setenv("AWS_REGION", "hunter22")
+    monkeypatch.setenv("SUPERSET_URL", "https://hunter22")  # which the file has, too
+    (tmp_path / "compose.yaml").write_text(SERVICES)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "hive-site.xml").write_text(HIVE_SITE)
+    (tmp_path / ".env.local").write_text(VARIABLES)
+    ran = run_successfully("init", tmp_path, "--servers")
+    text = (tmp_path / "mesh.yaml").read_text()
+    assert "hunter22" not in text + ran.err + ran.out
+    sources = {f"{source['kind']}/{source['name']}": source for source in check_file(tmp_path / "mesh.yaml")["sources"]}
+    assert {name: source.get("url") or source.get("uri") or source.get("endpoint") for name, source in sources.items()} == {
+        "hive/metastore": "thrift://localhost:19083",
+        "superset/bi": "http://localhost:18088",
+        "metabase/metabase": "http://localhost:13000",
+        "unity/unity": "${DATABRICKS_HOST}",
+        "glue/aws": "http://localhost:14566",
+        "hive/metastore-2": "thrift://metastore.internal:9083",
+        "unity/unity-2": "http://localhost:18080",
+        "superset/superset": "${SUPERSET_URL}",
+        "metabase/metabase-2": "${METABASE_URL}",
+    }
+    assert sources["superset/superset"]["user"] == "${SUPERSET_USERNAME}"
+    assert sources["metabase/metabase-2"]["api_key"] == "${METABASE_API_KEY}"
+    for line in (
+        "gravitino/gravitino (commented out)",
+        "glue/glue (commented out): the environment: variable AWS_REGION: decide whether AWS Glue is a catalog of yours",
+        "postgres/postgres (commented out): .env.local: variable DATABASE_URL: decide whether it is PostgreSQL",
+        "registry/registry (commented out): .env.local: variable SCHEMA_REGISTRY_URL: write the address of a broker",
+        "service server2 (apache/hive:4.0.1): it publishes no port on this machine",
+        "DataHub is read from files",
+    ):
+        assert line in ran.err, line
+    assert "GRAVITINO_URL" not in text
+    for commented in ("#   metalake: METALAKE", '#   url: "${DATABASE_URL}"', '#   namespace: "kafka://HOST:PORT"'):
+        assert commented in text
+    run_successfully("init", tmp_path, "--force")
+    assert check_file(tmp_path / "mesh.yaml")["sources"] == []
+
+
+def test_files_of_databases_usage_and_datahub(tmp_path: Path, new: str) -> None:
+    (tmp_path / "data").mkdir()
+    with duckdb.connect(tmp_path / "data" / "a shop.duckdb") as connection:
+        connection.execute("CREATE TABLE orders (id int)")
+    (tmp_path / "other.duckdb").write_text("no database")
+    reads = {"user": "ann", "dataset": "a shop.main.orders", "day": "2026-03-01"}
+    (tmp_path / "reads.ndjson").write_text(json.dumps(reads) + "\n")
+    (tmp_path / "reads.csv").write_text("user,dataset,day,window\nann,main.orders,2026-03-01,\n")
+    (tmp_path / "list.csv").write_text("user,dataset\nann,x\n")
+    aspect = {
+        "entityType": "dataset",
+        "entityUrn": "urn:li:dataset:(urn:li:dataPlatform:kafka,a,PROD)",
+        "aspectName": "status",
+        "aspect": {},
+    }
+    (tmp_path / "metadata.json").write_text(json.dumps([aspect]))
+    run_successfully("init", tmp_path)
+    sources = {source["kind"]: source for source in check_file(tmp_path / "mesh.yaml")["sources"]}
+    assert {kind: source.get("files") or source.get("path") for kind, source in sources.items()} == {
+        "duckdb": "data/a shop.duckdb",
+        "datahub": ["metadata.json"],
+        "usage": ["reads.csv", "reads.ndjson"],
+    }
+    synced = run_command("sync", tmp_path / "mesh.yaml", "--store", new).err
+    assert re.search(r"^duckdb/a-shop: [12] of [12] statements read", synced, re.MULTILINE), synced
+    assert "usage/usage: 1 of 1 statements read, 0 unchanged, 1 new" in synced, "by the end of the table's name"
 
 
 def test_the_events_that_a_client_writes_into_a_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +18,17 @@ from meshline.graph.model import Json
 from meshline.ingest.discovery.file_kinds import Recognised, recognise_file
 from meshline.ingest.discovery.folder import Folder, FoundFile
 from meshline.ingest.discovery.found_servers import FoundServer, describe_transport, list_compose_servers, list_iceberg_catalogs
+from meshline.ingest.discovery.named_settings import (
+    ENVIRONMENT,
+    is_variable_file,
+    list_metastores,
+    list_named_servers,
+    list_variable_names,
+)
 from meshline.ingest.sources.registry import KINDS
 
-LOOKED_AT = frozenset({"json", "ndjson", "jsonl", "yml", "yaml", "sql", "avsc", "proto"})
+LOOKED_AT = frozenset({"json", "ndjson", "jsonl", "yml", "yaml", "sql", "avsc", "proto", "csv", "duckdb", "ddb"})
+METASTORE_FILE = "hive-site.xml"
 MAX_YAML = 8 * 1024 * 1024  # bytes of YAML that are parsed
 MOST_NOTED = 30  # files that are left out and named
 MOST_PATHS = 3  # of one source that the report names
@@ -49,19 +57,26 @@ class Entry(NamedTuple):
     active: bool = True
 
 
-def draft_mesh_file(root: Path, name: str = "mesh.yaml", *, servers: bool = False) -> Draft:
-    """Draft a mesh file in a folder, with this name. `servers`: sources that need a server are active, too, instead of commented out."""
+def draft_mesh_file(root: Path, name: str = "mesh.yaml", *, servers: bool = False, variables: Collection[str] = ()) -> Draft:
+    """Draft a mesh file in a folder, with this name. `servers`: sources that need a server are active, too, instead of commented out.
+    `variables`: the names of those of the environment.
+    """
     folder = Folder(root)
-    files = [file for file in folder.list_files() if file.path != name and file.name.rpartition(".")[2].lower() in LOOKED_AT]
+    files = [file for file in folder.list_files() if file.path != name and _is_examined(file)]
     found = _Survey(folder, _count_endings(files))
     for file in files:
         found.add_file(file)
+    found.add_variables(ENVIRONMENT, variables)
     entries = list(_name_apart(found.build_entries(servers=servers)))
     secrets = sorted({name for server in found.servers for name in server.secrets})
     folder.note_rest()
     left_out = found.list_left_out()
     text = _format_file(root, entries, left_out, secrets)
     return Draft(text, [_describe_entry(entry) for entry in entries], [*left_out, *folder.notes], secrets)
+
+
+def _is_examined(file: FoundFile) -> bool:
+    return file.name.rpartition(".")[2].lower() in LOOKED_AT or file.name == METASTORE_FILE or is_variable_file(file.name)
 
 
 class _Survey:
@@ -86,6 +101,12 @@ class _Survey:
             self._left_out.append(f"{file.path}: more than {MAX_YAML:,} bytes of YAML were parsed already")
             return
         data = self._folder.read_head(file)
+        if is_variable_file(file.name):
+            self.add_variables(file.path, list_variable_names(data))
+            return
+        if file.name == METASTORE_FILE:
+            self._add_servers(file.path, list_metastores(data))
+            return
         if file.name.lower().endswith((".yml", ".yaml")):
             self._yaml += len(data)
         found = recognise_file(file, data)
@@ -109,10 +130,10 @@ class _Survey:
             self._projects[file.folder] = (file, value)
         elif found.kind == "compose":
             assert isinstance(value, dict)
-            self._add_servers(file, list_compose_servers(value))
+            self._add_servers(file.path, list_compose_servers(value))
         elif found.kind == "pyiceberg":
             assert isinstance(value, dict)
-            self._add_servers(file, list_iceberg_catalogs(value))
+            self._add_servers(file.path, list_iceberg_catalogs(value))
         elif found.kind == "openlineage-client":
             assert isinstance(value, dict)
             self._add_transport(file, value)
@@ -123,13 +144,18 @@ class _Survey:
         else:
             self._files.setdefault(found.kind, []).append(file)
 
-    def _add_servers(self, file: FoundFile, servers: Iterator[FoundServer]) -> None:
+    def add_variables(self, place: str, names: Collection[str]) -> None:
+        """What variables of these names are about, unless another place has the same variable."""
+        known = {server.what for server in self.servers}
+        self._add_servers(place, (server for server in list_named_servers(names) if server.what not in known))
+
+    def _add_servers(self, place: str, servers: Iterable[FoundServer]) -> None:
         for server in servers:
             if server.reason:
-                self._left_out.append(f"{file.path}: {server.what}: {server.reason}")
+                self._left_out.append(f"{place}: {server.what}: {server.reason}")
             else:
                 self.servers.append(server)
-                self._places.append(f"{file.path}: {server.what}")
+                self._places.append(f"{place}: {server.what}")
 
     def _add_transport(self, file: FoundFile, value: Mapping[str, Json]) -> None:
         path, sentence = describe_transport(value)
@@ -146,7 +172,7 @@ class _Survey:
         """The entries of the mesh file: files first, as what others refer to; servers last."""
         yield from self._build_events()
         for server, place in zip(self.servers, self._places, strict=True):
-            yield Entry(server.keys, f"{place}; it is read when it runs", active=servers)
+            yield Entry(server.keys, f"{place}; it is read when it runs", active=servers and not server.undecided)
         yield from self._build_iceberg_files()
         if self._folder.tables:
             tables: list[Json] = [glob.escape(table) or "." for table in sorted(self._folder.tables)]
@@ -159,6 +185,20 @@ class _Survey:
         for kind, why in (("contract", "data contracts"), ("product", "data product specifications")):
             if files := self._files.get(kind):
                 yield Entry({"kind": kind, "name": f"{kind}s", "files": self._list_paths(files)}, why)
+        yield from self._build_data_files()
+        yield from self._build_checks()
+
+    def _build_data_files(self) -> Iterator[Entry]:
+        for file in self._files.get("duckdb", ()):
+            yield Entry(
+                {"kind": "duckdb", "name": re.sub(r"[^\w.-]+", "-", file.name.rpartition(".")[0])[:100] or "duckdb", "path": file.path},
+                "a DuckDB database",
+            )
+        for kind, why in (("datahub", "metadata of DataHub"), ("usage", "who read what")):
+            if files := self._files.get(kind):
+                yield Entry({"kind": kind, "name": kind, "files": self._list_paths(files)}, why)
+
+    def _build_checks(self) -> Iterator[Entry]:
         for kind, why in (("gx", "results and suites of Great Expectations"), ("soda", "checks of Soda, and results of scans")):
             for folder, files in _group_by_folder(self._files.get(kind, ())):
                 keys: dict[str, Json] = {

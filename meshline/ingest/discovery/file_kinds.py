@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +12,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.ingest.discovery.folder import MAX_READ, FoundFile
 from meshline.ingest.documents import parse_yaml
+from meshline.ingest.sources.usage.parse import KEYS, WINDOW
+from meshline.ingest.sources.usage.parse import READERS as USAGE_READERS
 
 COMPOSE = re.compile(r"(docker-)?compose([.-][\w.-]+)?\.ya?ml")
 # What a YAML file has to contain to be parsed: most files of a repository are none of these, and parsing is slow.
@@ -39,15 +41,12 @@ def recognise_file(file: FoundFile, data: bytes) -> Recognised:
     """What a file is; an empty kind: nothing that meshline reads. `data`: its beginning (MAX_READ bytes)."""
     name = file.name.lower()
     suffix = name.rpartition(".")[2]
-    if suffix in ("ndjson", "jsonl"):
-        return Recognised("openlineage") if _is_event(data.partition(b"\n")[0]) else NOTHING
     if suffix == "json":
         return _recognise_json(data)
     if suffix in ("yml", "yaml"):
         return _recognise_yaml(file, data)
-    if suffix == "sql":
-        return Recognised("sql") if re.search(rb"(?i)\bcreate\b[^;]*\b(view|table)\b", data) else NOTHING
-    return Recognised("schema") if suffix in ("avsc", "proto") else NOTHING
+    kind = next((kind for kind, endings, fits in _BY_BEGINNING if suffix in endings and fits(data)), "")
+    return Recognised(kind) if kind else NOTHING
 
 
 def _recognise_json(data: bytes) -> Recognised:
@@ -77,6 +76,7 @@ def _recognise_value(value: Json) -> Recognised:
         ("iceberg", "format-version" in table and bool({"table-uuid", "view-uuid"} & table.keys())),
         ("gx", isinstance(value.get("expectations"), list) or {"success", "results", "meta"} <= value.keys()),
         ("soda", isinstance(value.get("checks"), list) and bool({"scanStartTimestamp", "dataTimestamp"} & value.keys())),
+        ("datahub", "proposedSnapshot" in value or {"entityUrn", "aspectName"} <= value.keys()),
         ("schema", "json-schema.org" in str(value.get("$schema", "")) and "properties" in value),
     ):
         if fits:
@@ -135,3 +135,41 @@ def _is_event(line: bytes) -> bool:
     except (msgspec.MsgspecError, RecursionError):
         return line.lstrip().startswith(b"{") and len(line) >= MAX_READ and b'"eventTime"' in line and b'"producer"' in line
     return isinstance(value, dict) and "eventTime" in value and bool(value.keys() & EVENT_KEYS)
+
+
+def _is_usage(line: bytes) -> bool:
+    """Whether a line is a record or a window of usage."""
+    try:
+        value = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return isinstance(value, dict) and ((set(value) == {"window"} and isinstance(value["window"], dict)) or _is_record(value))
+
+
+def _has_usage_head(line: bytes) -> bool:
+    return _is_record([one.strip().lower() for one in line.decode("utf-8-sig", "replace").split(",")])
+
+
+def _is_record(keys: Collection[str]) -> bool:
+    """Whether these are keys of a record of usage."""
+    return (
+        set(keys) <= {*KEYS, WINDOW}
+        and "dataset" in keys
+        and not set(USAGE_READERS).isdisjoint(keys)
+        and not {"day", "last"}.isdisjoint(keys)
+    )
+
+
+def _find_first_line(data: bytes) -> bytes:
+    return data.partition(b"\n")[0]
+
+
+# kind, endings, whether the beginning of a file shows that it is of the kind
+_BY_BEGINNING: tuple[tuple[str, tuple[str, ...], Callable[[bytes], bool]], ...] = (
+    ("openlineage", ("ndjson", "jsonl"), lambda data: _is_event(_find_first_line(data))),
+    ("usage", ("ndjson", "jsonl"), lambda data: _is_usage(_find_first_line(data))),
+    ("usage", ("csv",), lambda data: _has_usage_head(_find_first_line(data))),
+    ("duckdb", ("duckdb", "ddb"), lambda data: data[8:12] == b"DUCK"),
+    ("sql", ("sql",), lambda data: re.search(rb"(?i)\bcreate\b[^;]*\b(view|table)\b", data) is not None),
+    ("schema", ("avsc", "proto"), lambda _: True),
+)

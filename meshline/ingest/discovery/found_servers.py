@@ -16,8 +16,26 @@ _KINDS = (
     ("marquez", re.compile(r"(^|/)marquez(:|$)")),
     ("postgres", re.compile(r"(^|/)(postgres|postgis|timescaledb)(:|$)")),
     ("registry", re.compile(r"schema-registry|karapace", re.IGNORECASE)),
+    ("hive", re.compile(r"(^|/)(hive|hive-metastore)(:|$)")),
+    ("superset", re.compile(r"(^|/)superset(:|$)")),
+    ("metabase", re.compile(r"(^|/)metabase(-enterprise)?(:|$)")),
+    ("gravitino", re.compile(r"(^|/)gravitino(:|$)")),
+    ("unity", re.compile(r"(^|/)unitycatalog(:|$)")),
+    ("glue", re.compile(r"(^|/)(moto|localstack(-pro)?)(:|$)")),
 )
-_PORTS = {"iceberg": 8181, "marquez": 5000, "postgres": 5432, "registry": 8081}
+_PORTS = {
+    "iceberg": 8181,
+    "marquez": 5000,
+    "postgres": 5432,
+    "registry": 8081,
+    "hive": 9083,
+    "superset": 8088,
+    "metabase": 3000,
+    "gravitino": 8090,
+    "unity": 8080,
+    "glue": 4566,
+}
+_PORT_ALONE = frozenset({"hive"})  # another port of it is of another service
 _PATHS = {"polaris": "/api/catalog", "nessie": "/iceberg", "gravitino": "/iceberg", "lakekeeper": "/catalog"}
 _NO_SOURCE = {
     "kafka": "topics are no source: their registry is (kind registry); `meshline serve --kafka` takes OpenLineage events from one",
@@ -26,19 +44,20 @@ _NO_SOURCE = {
     "trino": "Trino is no source: its views are (kind sql, the text of SHOW CREATE VIEW), and the catalogs that it queries",
     "debezium": "keep the answer of GET /connectors?expand=info in a file: kind debezium reads it",
     "kafka-connect": "keep the answer of GET /connectors?expand=info in a file: kind debezium reads it",
-    "gravitino": "kind gravitino reads it: add the keys that docs/sources/gravitino.md lists",
-    "unitycatalog": "kind unity reads it: add the keys that docs/sources/unity.md lists",
-    "hive": "kind hive reads a metastore: add the keys that docs/sources/hive.md lists",
+    "datahub-gms": "DataHub is read from files: write its metadata with `datahub get` or a file sink, for the kind datahub",
 }
 
 
 class FoundServer(NamedTuple):
-    """A server as a source (`keys`), or why it is none (`reason`). `secrets`: the variables that `keys` needs."""
+    """A server as a source (`keys`), or why it is none (`reason`). `secrets`: the variables that `keys` needs. `undecided`: something in
+    `keys` has to be written or decided first.
+    """
 
     what: str
     keys: dict[str, Json] = {}  # noqa: RUF012 - not changed
     reason: str = ""
     secrets: tuple[str, ...] = ()
+    undecided: bool = False
 
 
 def list_compose_servers(value: Mapping[str, Json]) -> Iterator[FoundServer]:
@@ -52,7 +71,7 @@ def list_compose_servers(value: Mapping[str, Json]) -> Iterator[FoundServer]:
         assert isinstance(service, dict)
         what = f"service {name} ({image})"
         kind = next((kind for kind, fits in _KINDS if fits.search(image)), "")
-        port = _find_port(service.get("ports"), _PORTS[kind]) if kind else None
+        port = _find_port(service.get("ports"), _PORTS[kind], alone=kind in _PORT_ALONE) if kind else None
         if kind and port is None:
             yield FoundServer(what, reason="it publishes no port on this machine: no address of it is known")
         elif kind == "registry" and broker is None:
@@ -79,12 +98,26 @@ def _build_server(kind: str, name: str, what: str, port: int, service: Mapping[s
         return FoundServer(what, {**keys, "url": address})
     if kind == "registry":
         return FoundServer(what, {**keys, "url": address, "namespace": f"kafka://localhost:{broker}"})
+    if kind != "postgres":
+        more, secrets = _MORE_KEYS.get(kind, ({}, ()))
+        place = f"thrift://localhost:{port}" if kind == "hive" else address
+        return FoundServer(what, {**keys, _ADDRESSES.get(kind, "url"): place, **more}, secrets=secrets, undecided=kind in _UNDECIDED)
     user, database = (_read_variable(service, variable) for variable in ("POSTGRES_USER", "POSTGRES_DB"))
     user = user or "postgres"
     secret = re.sub(r"[^A-Z0-9]+", "_", f"{name}_password".upper())
     secret = secret if not secret[0].isdigit() else f"_{secret}"
     url = f"postgresql://{user}@localhost:{port}/{database or user}"
     return FoundServer(what, {**keys, "url": url, "password": f"${{{secret}}}"}, secrets=(secret,))
+
+
+_ADDRESSES = {"hive": "uri", "glue": "endpoint"}  # the keys of the address, where it is not `url`
+_MORE_KEYS: Mapping[str, tuple[Mapping[str, Json], tuple[str, ...]]] = {
+    "superset": ({"user": "${SUPERSET_USER}", "password": "${SUPERSET_PASSWORD}"}, ("SUPERSET_USER", "SUPERSET_PASSWORD")),
+    "metabase": ({"api_key": "${METABASE_API_KEY}"}, ("METABASE_API_KEY",)),
+    "gravitino": ({"metalake": "METALAKE"}, ()),
+    "glue": ({"region": "us-east-1"}, ()),
+}
+_UNDECIDED = frozenset({"gravitino"})
 
 
 def _read_variable(service: Mapping[str, Json], name: str) -> str:
@@ -104,8 +137,10 @@ def _find_reason(image: str) -> str:
     return next((text for word, text in _NO_SOURCE.items() if word in short or (word == "debezium" and "debezium/" in image)), "")
 
 
-def _find_port(ports: Json, inside: int) -> int | None:
-    """The port on this machine of a port inside: `"8181:8181"`, `127.0.0.1:8181:8181`, or the long form; the first, if none is `inside`."""
+def _find_port(ports: Json, inside: int, *, alone: bool = False) -> int | None:
+    """The port on this machine of a port inside: `"8181:8181"`, `127.0.0.1:8181:8181`, or the long form; the first, if none is `inside`,
+    unless that one alone is wanted.
+    """
     found: dict[int, int] = {}
     for port in ports if isinstance(ports, list) else ():
         if isinstance(port, dict):
@@ -115,7 +150,7 @@ def _find_port(ports: Json, inside: int) -> int | None:
             published, target = (parts[-2], parts[-1]) if len(parts) > 1 else ("", "")
         if published.isdecimal() and target.isdecimal():
             found[int(target)] = int(published)
-    return found.get(inside, next(iter(found.values()), None))
+    return found.get(inside, None if alone else next(iter(found.values()), None))
 
 
 def list_iceberg_catalogs(value: Mapping[str, Json]) -> Iterator[FoundServer]:
