@@ -14,12 +14,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code (see `deciding`)."""
     try:
         from meshline.cli.app import app
+        from meshline.cli.bash_words import strip_names
         from meshline.cli.terminal import write_message
     except Exception as error:  # exit code 1 would be a verdict of `check`
         traceback.print_exc()
         raise SystemExit(FAILED) from error
     try:
-        app(None if arguments is None else list(arguments), prog_name="meshline")
+        with strip_names():
+            app(None if arguments is None else list(arguments), prog_name="meshline")
     except MeshlineError as error:
         write_message(f"meshline: {error}")
         raise SystemExit(FAILED) from error

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
+import select
+import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -16,6 +21,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from meshline.cli.bash_words import join_words
 from meshline.cli.completion import MOST, SECONDS, complete_asset
 from tests.api.conftest import serve_application
 from tests.cli.command import find_executable
@@ -119,3 +125,91 @@ def test_the_shell_gets_names(example: str) -> None:
                 break
         assert expected in done.stdout.split(), done
         assert done.stderr == ""
+
+
+NAMESPACE = "http://iceberg-rest.internal:8181"
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "joined", "kept"),
+    [
+        ("meshline impact http : //x:8", 4, ["meshline", "impact", "http://x:8"], "http://x:"),
+        ("meshline impact http :", 3, ["meshline", "impact", "http:"], "http:"),
+        ("meshline impact a :: b c", 5, ["meshline", "impact", "a::b", "c"], ""),
+        ("meshline impact orders.c", 2, ["meshline", "impact", "orders.c"], ""),
+        ("meshline impact http : //x more", 2, ["meshline", "impact", "http"], ""),
+        ("meshline", 1, ["meshline"], ""),
+    ],
+)
+def test_words_that_bash_has_cut_at_colons(monkeypatch: pytest.MonkeyPatch, words: str, place: int, joined: list[str], kept: str) -> None:
+    monkeypatch.setenv("COMP_WORDS", "\n".join(words.split()))
+    monkeypatch.setenv("COMP_CWORD", str(place))
+    assert join_words() == kept
+    assert os.environ["COMP_WORDS"].split("\n") == joined
+
+
+class Terminal:
+    """A shell in a terminal of its own, into which a person types."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._child, self._terminal = pty.fork()
+        if self._child == 0:
+            os.execvpe(command[0], command, {**os.environ, **environment})
+        self.shown = ""
+
+    def type_text(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def read_for(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while select.select([self._terminal], [], [], max(0.0, end - time.monotonic()))[0]:
+            try:
+                self.shown += os.read(self._terminal, 65_536).decode("utf-8", "replace")
+            except OSError:  # the shell has ended
+                return
+
+    def close(self) -> None:
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
+        os.close(self._terminal)
+
+
+SHELLS = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "-f", "-i"],
+    "fish": ["fish", "--no-config", "-i"],
+}
+BEGIN = {
+    "bash": "source {}; bind 'set enable-bracketed-paste off'\n",
+    "zsh": "autoload -Uz compinit; compinit -u -D; source {}\n",
+    "fish": "source {}\n",
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("typed", [f"{NAMESPACE}/customers.customers.em", "customers.customers.em"])
+def test_a_real_shell_completes_a_name(example: str, tmp_path: Path, shell: str, typed: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    path = f"{Path(find_executable()).parent}{os.pathsep}{os.environ['PATH']}"
+    own = {"HOME": str(tmp_path), "MESHLINE_STORE": example, "PATH": path, "TERM": "dumb", "COLUMNS": "400"}
+    script = tmp_path / "completion"
+    done = subprocess.run(
+        [find_executable()], env={**os.environ, **own, "_MESHLINE_COMPLETE": f"source_{shell}"}, capture_output=True, text=True, check=False
+    )
+    script.write_text(done.stdout)
+    terminal = Terminal(SHELLS[shell], own)
+    try:
+        terminal.read_for(2)
+        terminal.type_text(BEGIN[shell].format(script))
+        terminal.read_for(3)
+        terminal.shown = ""
+        terminal.type_text(f"meshline impact {typed}")
+        end = time.monotonic() + 60
+        while f"{typed}ail" not in terminal.shown and time.monotonic() < end:
+            terminal.type_text("\t")  # a busy machine may not answer in time
+            terminal.read_for(3)
+        assert f"{typed}ail" in re.sub(r"[\x07\r]", "", terminal.shown), terminal.shown
+        assert f"{typed}{typed}" not in terminal.shown
+    finally:
+        terminal.close()
