@@ -242,7 +242,7 @@ def test_inputs_are_those_of_the_page() -> None:
 def test_the_hook_has_the_libraries_of_the_extras() -> None:
     (hook,) = read_yaml(HOOKS)
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    assert hook["additional_dependencies"] == [*extras["contracts"], *extras["sql"]]
+    assert hook["additional_dependencies"] == [*extras["contracts"], *extras["sql"], *extras["avro"], *extras["protobuf"]]
 
 
 def run_pre_commit(world: World, config: str, *arguments: str) -> subprocess.CompletedProcess[str]:

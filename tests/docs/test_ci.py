@@ -16,6 +16,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.docs.ci_world import HEADLINE, World, check_removed_column, run_git
+from tests.docs.comments import MARKER, Comment, CommentServer
 
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "docs" / "ci"
@@ -39,19 +40,17 @@ def read_steps() -> dict[str, str]:
     return {step["name"]: step["run"] for step in read_workflow("github.yaml")["jobs"]["check"]["steps"] if "run" in step}
 
 
-@pytest.mark.parametrize("comment", ["", "55"], ids=["new", "again"])
+@pytest.mark.parametrize("known", [False, True], ids=["new", "again"])
 @pytest.mark.parametrize("dropped", [True, False], ids=["dropped", "unchanged"])
-def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) -> None:
-    tools, calls, known, summary = tmp_path / "tools", tmp_path / "calls", tmp_path / "known", tmp_path / "summary.md"
+def test_github(world: World, tmp_path: Path, comments: CommentServer, *, known: bool, dropped: bool) -> None:
+    summary = tmp_path / "summary.md"
     if not dropped:
         run_git(world.clone, "revert", "--no-edit", "HEAD")
-    tools.mkdir()
-    gh = tools / "gh"
-    gh.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n[ "$2" != --paginate ] || cat {known}\n', "utf-8")  # in place of GitHub
-    gh.chmod(0o755)
-    known.write_text(f"{comment}\n" if comment else "", "utf-8")
-    named = {"BASE": "origin/main", "NUMBER": "7", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_REPOSITORY": "shop/orders"}
-    world = World(world.clone, {**world.environment, **named, "PATH": f"{tools}:{world.environment['PATH']}"})
+    if known:
+        comments.comments.append(Comment(f"{MARKER}\nof an earlier run"))
+    named = {"BASE": "origin/main", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_REPOSITORY": "shop/orders", "GITHUB_TOKEN": "a-token"}
+    named |= {"GITHUB_REF": "refs/pull/7/merge", "GITHUB_API_URL": comments.address}
+    world = World(world.clone, {**world.environment, **named})
     found = read_steps()
     assert list(found) == ["Install", "Compile", "Check", "Show", "Comment"]
     for name in ("Compile", "Check", "Show", "Comment"):
@@ -65,11 +64,8 @@ def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) ->
     assert comment_text.splitlines()[1].startswith(HEADLINE if dropped else "### COMPATIBLE: nothing that matters has changed")
     assert ("| `marketing-engineering` |" in comment_text) is dropped
     assert summary.read_text("utf-8") == comment_text
-    last = calls.read_text("utf-8").splitlines()[1:]
-    if comment:
-        assert last == ["api --silent --method PATCH repos/shop/orders/issues/comments/55 --field body=@meshline.md"]
-    else:
-        assert last == (["pr comment 7 --body-file meshline.md"] if dropped else [])
+    assert [one.body for one in comments.comments] == ([comment_text] if known or dropped else [])
+    assert len(comments.written) == int(dropped and not known)
 
 
 def test_github_with_a_waiver_passes(world: World) -> None:
