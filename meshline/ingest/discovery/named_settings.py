@@ -18,7 +18,7 @@ _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 
 
 class Setting(NamedTuple):
-    """A server that variables name. `address`: those of which one says where it is; `keys`: of the source, with variables of which the
+    """A server that variables name. `address`: those that may have where it is; `keys`: of the source, with variables of which the
     first that is there gives the value; `fixed`: other keys; `decide`: those need a decision.
     """
 

@@ -110,9 +110,9 @@ class FileSet:
         for path in paths:
             root = self.find_root(path)
             found.setdefault(root, {})[_make_relative(path, root)] = path
-        return {root: self._bundle(root, names) for root, names in found.items()}
+        return {root: self._build_bundle(root, names) for root, names in found.items()}
 
-    def _bundle(self, root: str, names: Mapping[str, str]) -> Text:
+    def _build_bundle(self, root: str, names: Mapping[str, str]) -> Text:
         needed = dict.fromkeys(other for path in names.values() for other in self.list_needed(path) if other not in names.values())
         own, imports = (
             {name: decode_text(self.files[path].data, path) for name, path in some.items()}

@@ -238,13 +238,13 @@ class HistoryUsage:
         if place not in self._parsed:
             self._parsed[place] = self._parse(query) if is_read(place[0]) else ()
         parsed = self._parsed[place]
-        if parsed is None and (query.reads or not self._names_table(query.sql)):
+        if parsed is None and (query.reads or not self._has_table_name(query.sql)):
             return listed
         if parsed is None:
             self._unread[f"a statement of the history cannot be read, so its reads are left out: {shorten_text(place[0], SHOWN)}"] += 1
         return parsed
 
-    def _names_table(self, sql: str) -> bool:
+    def _has_table_name(self, sql: str) -> bool:
         """Whether a text has the name of a table of the catalog: what has none reads none, whatever it is."""
         text = sql.casefold()
         words, signs = self._table_names
