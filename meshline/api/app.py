@@ -28,6 +28,7 @@ from meshline.api.openapi import build_document, get_openapi
 from meshline.api.resource_metadata import PATH as RESOURCE_METADATA
 from meshline.api.resource_metadata import get_resource_metadata
 from meshline.api.rest.check import post_check
+from meshline.api.rest.exported_lines import get_events, get_export
 from meshline.api.rest.mesh import put_mesh
 from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
@@ -75,6 +76,8 @@ ADDRESSES = (
     Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql, restricted=True),
     Address("/mcp", ("POST",), Role.READER, answer_mcp, restricted=True),
     Address("/api/v1/check", ("POST",), Role.READER, post_check, scopes=(AccessScope.CHECK,), restricted=True),
+    Address("/api/v1/export", ("GET",), Role.READER, get_export, restricted=True),
+    Address("/api/v1/export/events", ("GET",), Role.READER, get_events),
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event, restricted=True),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch, restricted=True),
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
@@ -86,7 +89,7 @@ QUIET = ("/healthz", "/readyz", "/metrics")  # paths that monitoring requests al
 
 BODIES = 4
 BODY_SECONDS = 60.0  # that a large body may wait in the queue
-QUESTIONS, CHECKS = 4, 2  # at the same time: the locks of graph and interpreter allow one anyway, the others wait for the store
+QUESTIONS, CHECKS, EXPORTS = 4, 2, 1  # at the same time: the locks of graph and interpreter allow one anyway, the others wait for the store
 
 
 def create_app(
@@ -155,6 +158,7 @@ def create_app(
     app.state.metrics = metrics
     app.state.endpoint = endpoint
     app.state.find_graph = endpoint.find_graph
+    app.state.exports = Lane("exports", EXPORTS, waiting, settings.check_seconds)
     app.state.find_ingest = endpoint.find_ingest
     app.state.mcp = McpEndpoint(endpoint)
     app.state.etags = ETags()

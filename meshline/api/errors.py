@@ -142,6 +142,8 @@ class OwnRequests(NamedTuple):
 MARQUEZ = ("/api/v1/", "/api/v2beta/")  # what begins with these is Marquez's, whether or not it is known here, but for:
 OWN = (
     OwnRequests("/api/v1/check"),
+    OwnRequests("/api/v1/export"),
+    OwnRequests("/api/v1/export/events"),
     OwnRequests("/api/v1/mesh"),
     OwnRequests("/api/v1/lineage", ("POST",)),
     OwnRequests("/api/v1/lineage/batch"),

@@ -24,6 +24,7 @@ from meshline.api.operations import (
     BUSY,
     ENCODING,
     HTML,
+    INVALID,
     OBJECT,
     TEXT,
     TOO_LARGE,
@@ -42,6 +43,7 @@ from meshline.api.operations import (
 )
 from meshline.api.resource_metadata import PATH as RESOURCE_METADATA
 from meshline.api.resource_metadata import ResourceMetadata
+from meshline.api.rest.exported_lines import DIRECTIONS, LINES
 from meshline.api.rest.mesh import MEDIA as MESH_MEDIA
 from meshline.api.rest.mesh import MeshAnswer
 from meshline.api.rest.openlineage import MEDIA as EVENT_MEDIA
@@ -179,6 +181,21 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         CheckRequest,
         (JSON,),
         (ENCODING,),
+    ),
+    ("/api/v1/export", "GET"): Operation(
+        "The graph that the caller may see, or the lineage of assets: a line of JSON for each node, then for each edge.",
+        {200: Answer('Lines of JSON: {"node": ...}, {"edge": ...}.', {LINES: OBJECT}), 400: INVALID, 503: BUSY},
+        parameters=(
+            Parameter("of", "query", "The id of an asset of which the lineage is wanted; may be repeated."),
+            Parameter("direction", "query", "Where lineage is followed to.", schema={"type": "string", "enum": list(DIRECTIONS)}),
+            Parameter("depth", "query", "How many flows are followed; by default all.", schema={"type": "integer", "minimum": 0}),
+            Parameter(
+                "asOf", "query", "The time of which the graph is wanted; by default now.", schema={"type": "string", "format": "date-time"}
+            ),
+        ),
+    ),
+    ("/api/v1/export/events", "GET"): Operation(
+        "The raw events in order of arrival, one on each line.", {200: Answer("Lines of JSON.", {LINES: OBJECT}), 503: BUSY}
     ),
     ("/api/v1/lineage", "POST"): Operation(
         "Ingest an OpenLineage event.",

@@ -11,15 +11,13 @@ import msgspec
 import typer
 
 from meshline.cli.completion import complete_asset
-from meshline.cli.exported_graph import Graph, build_graph, restrict_graph
-from meshline.cli.options import AsOf, Depth, Store
-from meshline.errors import require_extra
+from meshline.cli.options import AsOf, Depth, Server, Store
+from meshline.errors import RefusedRequest, require_extra
 from meshline.graph.model import Json
 
 if TYPE_CHECKING:
-    from meshline.graph.store.base import Store as OpenStore
-
-PAGE = 1000  # raw events read at once
+    from meshline.app.exported_graph import ExportedGraph, ReceivedGraph
+    from meshline.cli.http_client import HttpClient
 
 
 class ExportFormat(enum.StrEnum):
@@ -71,11 +69,13 @@ def export(
     depth: Depth = None,
     as_of: AsOf = None,
     store: Store = None,
+    server: Server = None,
 ) -> None:
     """Write the graph, a part of it, or the events.
 
-    The same graph gives the same file. `meshline lineage --format svg` draws a picture.
+    The same graph gives the same file. A server sends what the caller may see. `meshline lineage --format svg` draws a picture.
     """
+    from meshline.app.exported_graph import build_graph, iterate_events, restrict_graph
     from meshline.cli.store import open_store_at
     from meshline.cli.terminal import write_bytes
     from meshline.graph.model import to_micros
@@ -87,29 +87,56 @@ def export(
         raise typer.BadParameter("--depth and --direction need --of")
     if format is ExportFormat.OPENLINEAGE and (of or as_of is not None):
         raise typer.BadParameter("openlineage writes all events: it has no --of and no --as-of")
-    if of:
-        starts = find_assets(store, of, None if as_of is None else as_of.isoformat())
+    starts = find_assets(store, server, of, None if as_of is None else as_of.isoformat()) if of else []
+    up, down = direction is not DirectionName.DOWNSTREAM, direction is not DirectionName.UPSTREAM
+    if server is not None:
+        from meshline.cli.http_client import HttpClient
+
+        asked = [("of", id_) for id_ in starts] + [("direction", str(direction))]
+        asked += [] if depth is None else [("depth", str(depth))]
+        asked += [] if as_of is None else [("asOf", as_of.isoformat())]
+        with HttpClient.connect(server) as remote:
+            if format is ExportFormat.OPENLINEAGE:
+                write_bytes(remote.read_lines(f"{PATH}/events", []), output)
+            else:
+                _write_graph(_receive_graph(remote, asked), format, output)
+        return
     with open_store_at(store, must_exist=True) as source:
         if format is ExportFormat.OPENLINEAGE:
-            write_bytes(export_events(source), output)
+            write_bytes(iterate_events(source), output)
             return
         _, precedence = read_stored_rules(source)
         graph = build_graph(source, precedence, to_micros(as_of) if as_of is not None else None)
     if of:
-        up, down = direction is not DirectionName.DOWNSTREAM, direction is not DirectionName.UPSTREAM
         restrict_graph(graph, starts, upstream=up, downstream=down, depth=depth)
     _write_graph(graph, format, output)
 
 
-def find_assets(store: str | None, names: Sequence[str], as_of: str | None) -> list[str]:
+PATH = "/api/v1/export"
+
+
+def _receive_graph(remote: HttpClient, asked: Sequence[tuple[str, str]]) -> ReceivedGraph:
+    """Raises RefusedRequest, StoreUnavailable."""
+    from meshline.app.exported_graph import ReceivedGraph
+
+    graph = ReceivedGraph()
+    for line in remote.read_lines(PATH, asked):
+        try:
+            graph.add_line(line)
+        except msgspec.MsgspecError as error:
+            raise RefusedRequest("the server does not answer like meshline: is another program there?", "NOT_MESHLINE") from error
+    return graph
+
+
+def find_assets(store: str | None, server: str | None, names: Sequence[str], as_of: str | None) -> list[str]:
     """The ids of assets. Raises RefusedRequest."""
     from meshline.cli.client import open_client, resolve_assets
 
-    with open_client(store, None) as source:
+    with open_client(store, server) as source:
         return [asset.id for asset in resolve_assets(source, names, as_of)]
 
 
-def _write_graph(graph: Graph, form: ExportFormat, output: Path | None) -> None:
+def _write_graph(graph: ExportedGraph, form: ExportFormat, output: Path | None) -> None:
     from meshline.cli.export_cypher import format_cypher
     from meshline.cli.export_tables import write_csv_tables, write_parquet_tables
     from meshline.cli.terminal import write_bytes
@@ -122,7 +149,7 @@ def _write_graph(graph: Graph, form: ExportFormat, output: Path | None) -> None:
     write_bytes(writers[form](graph), output)
 
 
-def format_node_link(graph: Graph) -> Iterator[bytes]:
+def format_node_link(graph: ExportedGraph) -> Iterator[bytes]:
     """Node-link JSON: `networkx.node_link_graph(json.load(file), edges="edges")` reads it."""
     whole = {
         "directed": True,
@@ -134,7 +161,7 @@ def format_node_link(graph: Graph) -> Iterator[bytes]:
     yield msgspec.json.encode(whole) + b"\n"
 
 
-def format_graphml(graph: Graph) -> Iterator[bytes]:
+def format_graphml(graph: ExportedGraph) -> Iterator[bytes]:
     """GraphML; lists and mappings become JSON texts. Raises MissingExtra."""
     with require_extra("networkx", "export to GraphML"):
         import networkx as nx
@@ -154,11 +181,3 @@ def _flatten_value(value: Json) -> str | bool | int | float:
         return value
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return "".join(sign if sign >= " " or sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" for sign in text)
-
-
-def export_events(store: OpenStore) -> Iterator[bytes]:
-    """Raw events in order of arrival, one on each line."""
-    after = 0
-    while page := store.read_raw_events(after, PAGE):
-        after = page[-1].position
-        yield from (b" ".join(kept.event.body.split(b"\n")) + b"\n" for kept in page)

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import msgspec
 
-from meshline.cli.exported_graph import Graph, Row
+from meshline.app.exported_graph import ExportedGraph, Row
 from meshline.graph.model import AssetKind, Json
 
 TOGETHER = 500  # nodes or relationships in one statement
@@ -30,7 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
-def format_cypher(graph: Graph) -> Iterator[bytes]:
+def format_cypher(graph: ExportedGraph) -> Iterator[bytes]:
     """The script, statement by statement."""
     yield b"CREATE CONSTRAINT meshline_export IF NOT EXISTS FOR (asset:Asset) REQUIRE asset.id IS UNIQUE;\n"
     for kind, nodes in groupby(graph.iterate_nodes(), key=lambda node: AssetKind(str(node["kind"]))):

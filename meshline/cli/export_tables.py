@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from meshline.cli.exported_graph import Graph, Row
+from meshline.app.exported_graph import ExportedGraph, Row
 from meshline.cli.terminal import format_csv
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.model import Json
@@ -24,7 +24,7 @@ FLAGS = {"masking", "covered", "provisional"}
 OLDEST = (1980, 1, 1, 0, 0, 0)  # the time of all entries of a zip file: the same graph gives the same file
 
 
-def write_csv_tables(graph: Graph, output: Path) -> None:
+def write_csv_tables(graph: ExportedGraph, output: Path) -> None:
     """Write `assets.csv` and `edges.csv` into a zip file (a name that ends in .zip) or a folder, which is made if needed."""
     tables = {f"{name}.csv": _format_table(columns, rows) for name, columns, rows in _list_tables(graph)}
     try:
@@ -40,7 +40,7 @@ def write_csv_tables(graph: Graph, output: Path) -> None:
         raise InvalidInput(f"cannot be written: {error.strerror or error}", str(output)) from error
 
 
-def write_parquet_tables(graph: Graph, output: Path) -> None:
+def write_parquet_tables(graph: ExportedGraph, output: Path) -> None:
     """Write `assets.parquet` and `edges.parquet` into a folder, which is made if needed. Raises MissingExtra."""
     with require_extra("parquet", "export to Parquet"):
         import pyarrow.parquet as pq
@@ -52,7 +52,7 @@ def write_parquet_tables(graph: Graph, output: Path) -> None:
         raise InvalidInput(f"cannot be written: {error.strerror or error}", str(output)) from error
 
 
-def _list_tables(graph: Graph) -> Iterator[tuple[str, Sequence[str], list[Row]]]:
+def _list_tables(graph: ExportedGraph) -> Iterator[tuple[str, Sequence[str], list[Row]]]:
     yield "assets", ASSETS, [_flatten_asset(node) for node in graph.iterate_nodes()]
     yield "edges", EDGES, graph.list_edges()
 

@@ -22,6 +22,8 @@ from meshline.ingest.sources.target import EventOutcome
 T = TypeVar("T")
 
 ANSWER_SECONDS = 60.0
+STREAM_SECONDS = 600.0  # between two parts of a long answer
+LINES = "application/x-ndjson"
 WAIT_SECONDS = 120.0  # in total, for a server that is busy
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -131,6 +133,23 @@ class HttpClient:
         """Send what is to be checked as JSON (`meshline.app.check_texts.CheckRequest`); the report."""
         headers = {**JSON, "Content-Encoding": "gzip"}
         return self._decode_answer(self._send_request("POST", "/api/v1/check", gzip.compress(request, compresslevel=1), headers), Report)
+
+    def read_lines(self, path: str, parameters: Sequence[tuple[str, str]]) -> Iterator[bytes]:
+        """The lines of an answer, each with its end, as they come. Raises RefusedRequest, StoreUnavailable, also within the answer."""
+        try:
+            with self._client.stream("GET", path, params=list(parameters), timeout=STREAM_SECONDS) as response:
+                if not response.is_success or not response.headers.get("content-type", "").startswith(LINES):
+                    response.read()
+                    if response.status_code == 503:
+                        raise StoreUnavailable(f"{self._url} is busy: {self._describe_refusal(response)}")
+                    self._check_response(response)
+                    raise self._build_not_meshline(response)
+                rest = b""
+                for part in response.iter_bytes():  # not `iter_lines`, which also ends lines at characters of Unicode
+                    *lines, rest = (rest + part).split(b"\n")
+                    yield from (line + b"\n" for line in lines)
+        except httpx.HTTPError as error:
+            raise StoreUnavailable(f"no answer from {self._url}: {error or type(error).__name__}") from error
 
     def _send_request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         patience = time.monotonic() + WAIT_SECONDS

@@ -6,14 +6,19 @@ import csv
 import io
 import json
 import re
+import threading
 import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 
 from meshline.cli.terminal import escape_cell
+from tests.api.conftest import serve_application
 from tests.cli.command import EXAMPLE, run_command, run_successfully
 from tests.servers import Neo4jServer
 
@@ -229,3 +234,70 @@ def test_a_picture_of_hostile_names(new: str, tmp_path: Path) -> None:
     texts = [text.text or "" for text in ET.fromstring(out.encode()).iter(f"{SVG}text")]
     assert any("日本語" in text for text in texts)
     assert any("<b>&amp;</b>" in text for text in texts), "escaped once"
+
+
+@pytest.fixture(scope="module")
+def served(example: str) -> Iterator[str]:
+    with serve_application(lambda _url: {"store": example}) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("networkx",), ("graphml",), ("cypher",), ("openlineage",), ("csv", "-o", "{}.zip")),
+        ("cypher", "--of", "customers.customers.email", "--direction", "downstream", "--depth", "2", "--as-of", "2026-03-20"),
+    ],
+    ids=" ".join,
+)
+def test_a_server_gives_the_same_bytes(example: str, served: str, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    found = []
+    for name, place in (("local", ("--store", example)), ("remote", ("--server", served))):
+        ran = run_successfully("export", *(one.format(tmp_path / name) for one in arguments), *place)
+        file = tmp_path / f"{name}.zip"
+        found.append(file.read_bytes() if file.exists() else ran.out)
+    assert found[0] == found[1]
+    assert len(found[0]) > 1_000
+
+
+@pytest.mark.parametrize(
+    ("parameters", "path"),
+    [
+        ({"direction": "up"}, "direction"),
+        ({"depth": "-1"}, "depth"),
+        ({"depth": "1" * 30}, "depth"),
+        ({"asOf": "yesterday"}, "asOf"),
+        ({"off": "x"}, "off"),
+        ({"of": ["x"] * 1_001}, "of"),
+    ],
+)
+def test_wrong_parameters(served: str, parameters: dict[str, str | list[str]], path: str) -> None:
+    answer = httpx.get(f"{served}/api/v1/export", params=parameters)
+    assert (answer.status_code, answer.json()["error"]["path"]) == (400, path)
+
+
+def test_a_server_that_breaks_off_or_is_another(tmp_path: Path) -> None:
+    """Nothing is written of an answer that is cut off."""
+
+    class Broken(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-ndjson" if "/cut" in self.path else "text/plain")
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b'{"node": {}}\n')
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Broken)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        for path, message in (("/cut", "no answer from"), ("", "no answer from|does not answer like meshline")):
+            ran = run_command("export", "networkx", "-o", tmp_path / "x", "--server", f"http://127.0.0.1:{server.server_port}{path}")
+            assert ran.code == 2
+            assert re.search(message, ran.err), ran
+            assert not (tmp_path / "x").exists()
+    finally:
+        server.shutdown()
+        server.server_close()

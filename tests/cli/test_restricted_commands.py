@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,31 @@ def test_an_answer_names_nothing_that_is_hidden(
     assert ran.out
     for hidden in ("customers.customers", "payments.receipts", "marketing.campaign_audience", "fraud-scoring"):
         assert hidden not in ran.out
+
+
+def test_an_export_has_what_may_be_seen(server: tuple[str, str], monkeypatch: pytest.MonkeyPatch, example: str) -> None:
+    monkeypatch.setenv("MESHLINE_TOKEN", server[1])
+    whole = run_command("export", "networkx", "--store", example).json
+    part = run_command("export", "networkx", "--server", server[0])
+    assert part.code == 0, part
+    assert isinstance(whole["nodes"], list)
+    assert isinstance(part.json["nodes"], list)
+    assert isinstance(part.json["edges"], list)
+    known: dict[Any, Any] = {node["id"]: node["attributes"] for node in whole["nodes"] if isinstance(node, dict)}
+    shown: dict[Any, Any] = {node["id"]: node["attributes"] for node in part.json["nodes"] if isinstance(node, dict)}
+    assert set(shown) < set(known)
+    for id_, attributes in shown.items():  # without the texts that may name what is hidden
+        assert {name: known[id_][name] for name in attributes} == attributes
+    names = [node["qualified_name"] for node in part.json["nodes"] if isinstance(node, dict)]
+    assert any("orders.customer_orders" in str(name) for name in names)
+    ids = {node["id"] for node in part.json["nodes"] if isinstance(node, dict)}
+    for edge in part.json["edges"]:
+        assert isinstance(edge, dict)
+        assert {edge["source"], edge["target"], edge.get("job", edge["source"])} <= ids
+    for hidden in ("payments.receipts", "fraud-scoring"):
+        assert hidden not in part.out
+    refused = run_command("export", "openlineage", "--server", server[0])
+    assert (refused.code, refused.out, "access rules" in refused.err) == (2, "", True)
 
 
 def test_what_is_hidden_is_not_found_and_events_are_refused(server: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from meshline.graph.content import decode_facts
@@ -92,15 +92,21 @@ def read_attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) 
     return [Attributes(tuple(_filter_rows(index, node, found.get(node, ())))) for node in nodes]
 
 
-def _filter_rows(index: LineageIndex, node: int, rows: Iterable[FactRow]) -> Iterable[FactRow]:
+def _filter_rows(index: LineageIndex, node: int, rows: Sequence[FactRow]) -> Sequence[FactRow]:
     """Without the texts of a job that reads or writes what the viewer may not read, and the SQL of what is made of it."""
     if not index.may_read(node):
         return [row for row in rows if row.attribute in _OF_BROWSED]
+    shown = select_attributes(index, node, {row.attribute for row in rows})
+    return [row for row in rows if row.attribute in shown]
+
+
+def select_attributes(index: LineageIndex, node: int, names: Collection[str]) -> Collection[str]:
+    """Those of these attributes of a readable asset that the caller may see: not those that may name what he may not."""
     if index.assets.get_kind(node) is AssetKind.JOB and index.is_partly_hidden(node):
-        return [row for row in rows if row.attribute in _OF_PARTLY_HIDDEN]
-    if any(row.attribute == SQL for row in rows) and index.is_partly_hidden(node, sql=True):
-        return [row for row in rows if row.attribute != SQL]
-    return rows
+        return {name for name in names if name in _OF_PARTLY_HIDDEN}
+    if SQL in names and index.is_partly_hidden(node, sql=True):
+        return {name for name in names if name != SQL}
+    return names
 
 
 def find_last_observed(index: LineageIndex, node: int) -> int | None:

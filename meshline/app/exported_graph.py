@@ -7,12 +7,13 @@ value of the source with the highest precedence.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, Facts, Json, Precedence, build_dataset_key, from_micros
+from meshline.graph.content import decode_facts
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, Facts, Json, Precedence, build_column_key, build_dataset_key, from_micros
 
 if TYPE_CHECKING:
     from meshline.graph.store.base import Head
@@ -21,6 +22,34 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, Json]
 
 CONTEXT = (EdgeType.OWNS, EdgeType.PORT, EdgeType.CONSUMES, EdgeType.GOVERNS)  # what is exported with the datasets that it belongs to
+
+
+class ExportedGraph(Protocol):
+    """What is written: each node, and each edge."""
+
+    def iterate_nodes(self) -> Iterator[Row]: ...
+
+    def list_edges(self) -> list[Row]: ...
+
+
+class ReceivedGraph:
+    """A graph whose nodes and edges a server sent, in order."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Row] = []
+        self._edges: list[Row] = []
+
+    def add_line(self, line: bytes) -> None:
+        """Raises msgspec.MsgspecError."""
+        found = msgspec.json.decode(line, type=dict[str, dict[str, Any]])
+        self._nodes += [found["node"]] if "node" in found else []
+        self._edges += [found["edge"]] if "edge" in found else []
+
+    def iterate_nodes(self) -> Iterator[Row]:
+        return (dict(one) for one in self._nodes)
+
+    def list_edges(self) -> list[Row]:
+        return [dict(one) for one in self._edges]
 
 
 class Graph:
@@ -32,8 +61,6 @@ class Graph:
         self.edges: list[Row] = []
 
     def add_head(self, head: Head) -> None:
-        from meshline.graph.content import decode_facts
-
         if head.content is None:
             return
         facts = decode_facts(head.content.blob)
@@ -58,9 +85,16 @@ class Graph:
         return sorted(self.edges, key=_build_sort_key)
 
     def keep(self, ids: Collection[str]) -> None:
-        """Drop all nodes but these, and the edges that do not join two of them."""
+        """Drop all nodes but these, the edges that do not join two of them, and what names another job."""
         self._nodes = {key: attributes for key, attributes in self._nodes.items() if key.id in ids}
-        self.edges = [edge for edge in self.edges if edge["source"] in ids and edge["target"] in ids]
+        kept = [edge for edge in self.edges if edge["source"] in ids and edge["target"] in ids]
+        self.edges = [edge if edge.get("job", edge["source"]) in ids else _drop_job(edge) for edge in kept]
+
+    def select_attributes(self, select: Callable[[AssetKey, Collection[str]], Collection[str]]) -> None:
+        """Keep of each node the attributes that are selected of it."""
+        for key, attributes in self._nodes.items():
+            shown = select(key, attributes.keys())
+            self._nodes[key] = {name: value for name, value in attributes.items() if name in shown}
 
     def _get_node(self, key: AssetKey) -> dict[str, tuple[tuple[int, int, str], Json]]:
         return self._nodes.setdefault(key, {})
@@ -69,6 +103,10 @@ class Graph:
         self._get_node(start)
         self._get_node(end)
         return {"source": start.id, "target": end.id, **attributes}
+
+
+def _drop_job(edge: Row) -> Row:
+    return {name: value for name, value in edge.items() if name != "job"}
 
 
 def _build_sort_key(edge: Row) -> bytes:
@@ -100,6 +138,17 @@ def build_graph(store: OpenStore, precedence: Precedence, as_of: int | None = No
         for head in heads:
             graph.add_head(head)
     return graph
+
+
+PAGE = 1000  # raw events read at once
+
+
+def iterate_events(store: OpenStore) -> Iterator[bytes]:
+    """Raw events in order of arrival, one on each line."""
+    after = 0
+    while page := store.read_raw_events(after, PAGE):
+        after = page[-1].position
+        yield from (b" ".join(kept.event.body.split(b"\n")) + b"\n" for kept in page)
 
 
 def restrict_graph(graph: Graph, starts: Collection[str], *, upstream: bool, downstream: bool, depth: int | None) -> None:
@@ -163,10 +212,19 @@ class _LineageView:
 
     def list_starts(self, ids: Collection[str]) -> list[str]:
         """Their representatives, and those of their columns. Assets with datasets are their datasets: products, owners, jobs, ..."""
+        ids = [*(id_ for id_ in ids if id_ in self._keys), *self._list_columns_called({id_ for id_ in ids if id_ not in self._keys})]
         datasets = {self._find_representative(id_) for id_ in ids}
         found = {*datasets, *(self._find_representative(other) for other in self._list_related(ids))}
         columns = (id_ for id_, key in self._keys.items() if key.kind is AssetKind.COLUMN and self._find_dataset(key) in found)
         return sorted({*found, *(self._find_representative(id_) for id_ in columns)})
+
+    def _list_columns_called(self, ids: Collection[str]) -> Iterator[str]:
+        """The columns with these ids, under names of their datasets under which no source states them."""
+        for id_, key in self._keys.items() if ids else ():
+            if key.kind is AssetKind.COLUMN:
+                names = (self._keys[name] for name in self._names.get(self._find_dataset(key), ()))
+                if any(build_column_key(name, key.name).id in ids for name in names):
+                    yield id_
 
     def list_context(self, reached: Collection[str]) -> set[str]:
         """All names of what was reached, their datasets, and what is directly joined to those: jobs, owners, products, consumers."""
