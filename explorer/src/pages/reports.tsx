@@ -9,6 +9,7 @@ import { Answered, AssetLinks, Badge, Link, Name, Prose, Table, Value, When } fr
 import { Audit, IdentityConflicts, Policies, Quality, type Severity, Sources, Violations } from "../queries/reports";
 import { useTitle } from "../title";
 import { CheckTable } from "./check-table";
+import { NamingRules } from "./naming_rules";
 import { ViolationList } from "./violations";
 
 function Choice({ label, name, value, children }: { label: string; name: string; value: string; children: ReactNode }) {
@@ -268,6 +269,7 @@ export function IdentityPage() {
           </section>
         )}
       </Answered>
+      <NamingRules />
     </>
   );
 }

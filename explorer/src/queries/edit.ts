@@ -1,6 +1,7 @@
 // Made by scripts/make-queries from edit.graphql: do not edit.
 import type { Operation } from "../client";
 
+export type NamePrefixInput = { namespace?: string; prefix?: string };
 export type TokenRole = "READER" | "WRITER" | "ADMIN";
 export type AssetKind = "DOMAIN" | "DATA_PRODUCT" | "DATASET" | "COLUMN" | "JOB" | "CONSUMER" | "OWNER" | "CONTRACT";
 export type PersonUse = { source: string; statement: string; purpose: string | null; consumer: { name: string }; asset: { id: string } };
@@ -33,6 +34,14 @@ export const NotSameAs: Operation<NotSameAsAnswer, NotSameAsVariables> = { name:
 export type RetractAnswer = { done: { statement: string | null } };
 export type RetractVariables = { statement: string };
 export const Retract: Operation<RetractAnswer, RetractVariables> = { name: "Retract", text: "mutation Retract($statement:ID!){done:retract(statement:$statement){statement}}" };
+
+export type AcceptNamingRuleAnswer = { done: { joined: number } };
+export type AcceptNamingRuleVariables = { names: NamePrefixInput; also: NamePrefixInput; ignoreCase: boolean; by?: string | null | undefined };
+export const AcceptNamingRule: Operation<AcceptNamingRuleAnswer, AcceptNamingRuleVariables> = { name: "AcceptNamingRule", text: "mutation AcceptNamingRule($names:NamePrefixInput!$also:NamePrefixInput!$ignoreCase:Boolean!$by:String){done:acceptNamingRule(names:$names also:$also ignoreCase:$ignoreCase by:$by){joined}}" };
+
+export type RemoveNamingRuleAnswer = { done: { joined: number } };
+export type RemoveNamingRuleVariables = { names: NamePrefixInput; also: NamePrefixInput; ignoreCase: boolean; by?: string | null | undefined };
+export const RemoveNamingRule: Operation<RemoveNamingRuleAnswer, RemoveNamingRuleVariables> = { name: "RemoveNamingRule", text: "mutation RemoveNamingRule($names:NamePrefixInput!$also:NamePrefixInput!$ignoreCase:Boolean!$by:String){done:removeNamingRule(names:$names also:$also ignoreCase:$ignoreCase by:$by){joined}}" };
 
 export type CallerAnswer = { about: { actor: string | null; role: TokenRole } };
 export type CallerVariables = {  };

@@ -17,6 +17,7 @@ export type Violation = { fingerprint: string; policy: string; severity: string;
 export type SourceLine = { name: string; kind: string; datasets: number; statements: number; lag: number | null; next: string | null; precedence: { structure: number | null; people: number | null }; lastSync: LastSync | null };
 export type Coverages = { datasets: number; described: number; owned: number; withLineage: number; withColumnLineage: number };
 export type LastSync = { at: string; seconds: number; read: number; unchanged: number; new: number; changed: number; retracted: number; refused: number; error: string | null; failures: number };
+export type RuleLine = { ignoreCase: boolean; names: { namespace: string; prefix: string; text: string }; also: { namespace: string; prefix: string; text: string } };
 
 export type QualityAnswer = { qualityFailures: { totalCount: number; nodes: ({ dataset: { __typename: "Dataset"; owners: (OwnerLine)[] } & AssetLink } & CheckLine)[]; pageInfo: MorePages } };
 export type QualityVariables = { outcomes?: readonly (CheckOutcome)[] | null | undefined; domain?: string | null | undefined; owner?: string | null | undefined; first: number; after?: string | null | undefined };
@@ -37,6 +38,10 @@ export const Sources: Operation<SourcesAnswer, SourcesVariables> = { name: "Sour
 export type IdentityConflictsAnswer = { identityConflicts: { totalCount: number; nodes: ({ kind: ConflictKind; similarity: number; sources: (string)[]; names: ({ id: string; namespace: string; name: string })[]; sessionName: { namespace: string; name: string } | null; datasets: ({ __typename: "Dataset" } & AssetLink)[] })[]; pageInfo: MorePages } };
 export type IdentityConflictsVariables = { first: number; after?: string | null | undefined };
 export const IdentityConflicts: Operation<IdentityConflictsAnswer, IdentityConflictsVariables> = { name: "IdentityConflicts", text: "query IdentityConflicts($first:Int!$after:String){identityConflicts(first:$first after:$after){totalCount nodes{kind similarity sources names{id namespace name}sessionName{namespace name}datasets{...AssetLink}}pageInfo{...MorePages}}}fragment AssetLink on Asset{__typename id kind name qualifiedName}fragment MorePages on PageInfo{hasNextPage endCursor}" };
+
+export type NamingProposalsAnswer = { namingProposals: ({ rule: RuleLine; alike: number; unlike: number; unknown: number; examples: ({ also: { namespace: string; name: string }; names: { namespace: string; name: string } })[] })[]; namingRules: ({ source: string | null } & RuleLine)[] };
+export type NamingProposalsVariables = {  };
+export const NamingProposals: Operation<NamingProposalsAnswer, NamingProposalsVariables> = { name: "NamingProposals", text: "query NamingProposals{namingProposals(first:20){rule{...RuleLine}alike unlike unknown examples{also{namespace name}names{namespace name}}}namingRules{...RuleLine source}}fragment RuleLine on NamingRule{ignoreCase names{namespace prefix text}also{namespace prefix text}}" };
 
 export type AuditAnswer = { audit: { totalCount: number; nodes: ({ id: string; at: string; action: AuditAction; actor: string | null; subject: string; details: unknown })[]; pageInfo: MorePages } };
 export type AuditVariables = { kind?: AuditAction | null | undefined; actor?: string | null | undefined; first: number; after?: string | null | undefined };

@@ -3,6 +3,7 @@ import { Answered, AssetLink, Badge, Name, OutcomeBadge, Table } from "../../par
 import { usePastQuery } from "../../past";
 import { Checks, DatasetColumns } from "../../queries/asset";
 import { CheckTable } from "../check-table";
+import { ReadCount } from "../uses";
 
 const MOST_COLUMNS = 1000;
 
@@ -35,6 +36,11 @@ export function ColumnTab({ id }: { id: string }) {
                       {row.quality.some((one) => one.outcome === "FAILED" || one.outcome === "ERROR") && <OutcomeBadge outcome="FAILED" />}
                     </>
                   ),
+                },
+                {
+                  head: "Reads",
+                  cell: (row) => row.usage?.reads && <ReadCount reads={row.usage.reads} />,
+                  has: (row) => Boolean(row.usage?.reads),
                 },
                 { head: "Description", cell: (row) => <Name text={row.description ?? ""} most={200} /> },
               ]}

@@ -3,7 +3,7 @@ import { buildHref } from "../../location";
 import { Answered, AssetLink, AssetLinks, Badge, Link, Name, OuterLink, Table } from "../../parts";
 import { usePastQuery } from "../../past";
 import { ColumnUses, ConsumerDetails, ContractDetails, DatasetContracts } from "../../queries/asset";
-import { Uses } from "../uses";
+import { UsageSummary, Uses } from "../uses";
 import { asName, Row } from "./rows";
 
 export function ContractTab({ id }: { id: string }) {
@@ -16,6 +16,7 @@ export function ContractTab({ id }: { id: string }) {
             <h3>Contracts</h3>
             <Contracts contracts={node.contracts} />
             <h3>Consumers</h3>
+            <UsageSummary usage={node.usage} />
             <Uses uses={node.consumers} by="consumer" />
             <h3>Products with it as a port</h3>
             <p>
@@ -55,10 +56,12 @@ export function ColumnUseTab({ id }: { id: string }) {
         node?.__typename === "Column" && (
           <>
             <h3>Use exactly this column</h3>
+            <UsageSummary usage={node.usage} />
             <Uses uses={node.consumers} by="consumer" />
             <h3>
               Use its dataset, <AssetLink asset={node.dataset} full={false} />
             </h3>
+            <UsageSummary usage={node.dataset.usage} />
             <Uses uses={node.dataset.consumers} by="consumer" />
             <h3>Contracts of its dataset</h3>
             <Contracts contracts={node.dataset.contracts} />
