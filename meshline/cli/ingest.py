@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from meshline.cli.options import Server, Store, Strict
-from meshline.cli.sync import ingest_source
+from meshline.cli.sync import ingest_source, make_source_command
 
 if TYPE_CHECKING:
     from meshline.ingest.mesh import Mesh
@@ -96,32 +96,29 @@ def _send_to_server(path: Path, data: bytes, server: str) -> str:
     return f"{answer.source}: {answer.changed} entries changed, {answer.unchanged} unchanged, {answer.retracted} retracted"
 
 
+@make_source_command("contract")
 def contract(
     file: Annotated[list[str], typer.Argument(help="Contract files, and patterns such as 'contracts/**/*.yaml'.", metavar="FILE")],
     *,
     name: Annotated[str, typer.Option(help="Name of the source: contract/NAME.")] = "default",
     complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other statements: these are all its files.")] = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load data contracts: their promises, datasets and consumers."""
-    ingest_source("contract", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)
+    return {"name": name, "files": file, "complete": complete}
 
 
+@make_source_command("product")
 def product(
     file: Annotated[list[str], typer.Argument(help="Specification files, and patterns such as 'products/**/*.yaml'.", metavar="FILE")],
     *,
     name: Annotated[str, typer.Option(help="Name of the source: product/NAME.")] = "default",
     complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other statements: these are all its files.")] = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load data product specifications: ports, service levels, owners, personal data."""
-    ingest_source("product", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)
+    return {"name": name, "files": file, "complete": complete}
 
 
+@make_source_command("iceberg")
 def iceberg(
     what: Annotated[
         list[str] | None,
@@ -143,10 +140,7 @@ def iceberg(
     namespace: Annotated[str, typer.Option(help="The namespace of the tables. [default: the catalog's address]", show_default=False)] = "",
     table: Annotated[list[str] | None, typer.Option(help="Only these tables: patterns of schema.table.", metavar="PATTERN")] = None,
     parallel: Annotated[int, typer.Option(help="The number of tables that are read at the same time.", min=1, max=64)] = 8,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load the tables and views of an Iceberg catalog: columns, history, owners, products."""
     from meshline.errors import InvalidInput
 
@@ -156,7 +150,7 @@ def iceberg(
     uris = [one for one in what or () if "://" in one]
     if uris and len(what or ()) > 1:
         raise InvalidInput(f"found {len(what or ())} places; accepted is one catalog, or files", "WHAT")
-    keys = {
+    return {
         "name": name,
         "uri": uris[0] if uris else "",
         "catalog": catalog,
@@ -166,9 +160,9 @@ def iceberg(
         "tables": list(table or ()),
         "parallel": parallel,
     }
-    ingest_source("iceberg", keys, strict=strict, store=store, server=server)
 
 
+@make_source_command("delta")
 def delta(
     table: Annotated[
         list[str], typer.Argument(help="Folders of Delta tables, patterns such as 'lake/*/*', and URLs such as s3://bucket/table.")
@@ -181,20 +175,17 @@ def delta(
     ] = None,
     versions: Annotated[int, typer.Option(help="The number of commits of a table that are read for its history.", min=1, max=10_000)] = 100,
     complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other tables: these are all that it has.")] = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load Delta Lake tables: columns, constraints, properties, and their history."""
     from meshline.errors import InvalidInput
 
     options = dict(option.partition("=")[::2] for option in storage_option or ())
     if not all(options.values()):
         raise InvalidInput("accepted are options such as AWS_REGION=eu-west-1", "--storage-option")
-    keys = {"name": name, "tables": table, "storage_options": options, "versions": versions, "complete": complete}
-    ingest_source("delta", keys, strict=strict, store=store, server=server)
+    return {"name": name, "tables": table, "storage_options": options, "versions": versions, "complete": complete}
 
 
+@make_source_command("debezium")
 def debezium(
     file: Annotated[list[str], typer.Argument(help="Configs of connectors (JSON, YAML, properties), and patterns.", metavar="FILE")],
     *,
@@ -203,16 +194,12 @@ def debezium(
         str, typer.Option(help="The topics' broker. [default: the broker in a config]", metavar="HOST:PORT", show_default=False)
     ] = "",
     complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other connectors: these are all that it has.")] = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load Debezium connectors: from database tables to Kafka topics."""
-    ingest_source(
-        "debezium", {"files": file, "name": name, "kafka": kafka, "complete": complete}, strict=strict, store=store, server=server
-    )
+    return {"files": file, "name": name, "kafka": kafka, "complete": complete}
 
 
+@make_source_command("dbt")
 def dbt(
     path: Annotated[Path, typer.Argument(help="The folder into which dbt writes manifest.json: target/.", metavar="TARGET")],
     *,
@@ -232,15 +219,12 @@ def dbt(
     dialect: Annotated[
         str | None, typer.Option(help="The SQL dialect, as sqlglot names it. [default: the adapter's]", show_default=False)
     ] = None,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load a dbt project: models, sources, seeds, snapshots, exposures, tests, and column lineage from compiled SQL.
 
     What the project no longer has is retracted.
     """
-    keys = {
+    return {
         "path": str(path),
         "name": name,
         "namespace": namespace,
@@ -249,7 +233,6 @@ def dbt(
         "target": target,
         "dialect": dialect,
     }
-    ingest_source("dbt", keys, strict=strict, store=store, server=server)
 
 
 Files = typer.Argument(help="Files and patterns.", metavar="FILE...")
@@ -350,6 +333,7 @@ def soda(
     ingest_checks("soda", given, strict=strict, store=store, server=server)
 
 
+@make_source_command("sql")
 def sql(
     file: Annotated[list[str], typer.Argument(help="Files of SQL, and patterns.", metavar="FILE...")],
     *,
@@ -361,15 +345,12 @@ def sql(
     schema: Annotated[str | None, typer.Option(help="The schema of names without one.", show_default=False, metavar="NAME")] = None,
     name: SourceName = "default",
     complete: Complete = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load views and scripts in SQL: which columns come from which.
 
     Names without a catalog or a schema are in the given ones. Columns are known from the graph and from the tables that the files create.
     """
-    keys = {
+    return {
         "name": name,
         "files": file,
         "dialect": dialect,
@@ -378,9 +359,9 @@ def sql(
         "schema": schema,
         "complete": complete,
     }
-    ingest_source("sql", keys, strict=strict, store=store, server=server)
 
 
+@make_source_command("usage")
 def usage(
     file: Annotated[list[str], typer.Argument(help="Files of usage (.ndjson, .csv, also .gz), and patterns.", metavar="FILE...")],
     *,
@@ -392,15 +373,12 @@ def usage(
     ] = None,
     name: SourceName = "default",
     complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other months: these are all its files.")] = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load who read which datasets and columns, how often and when: files made from query history and access logs.
 
     Each reader is a consumer. The files of a month replace what was loaded of that month before.
     """
-    keys = {
+    return {
         "name": name,
         "files": file,
         "namespace": namespace,
@@ -408,9 +386,9 @@ def usage(
         "readers": _parse_mapping(reader or [], "--reader", "PATTERN=CONSUMER"),
         "complete": complete,
     }
-    ingest_source("usage", keys, strict=strict, store=store, server=server)
 
 
+@make_source_command("registry")
 def registry(
     what: Annotated[
         list[str],
@@ -443,10 +421,7 @@ def registry(
         int, typer.Option(help="The number of versions of a subject that are read for its history.", min=0, max=10_000)
     ] = 100,
     parallel: Annotated[int, typer.Option(help="The number of requests at the same time.", min=1, max=64)] = 8,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load the topics of a schema registry: columns, keys, compatibility, history (Avro, JSON Schema, Protobuf).
 
     The same command again reads only what is new.
@@ -456,7 +431,7 @@ def registry(
     addresses = [one for one in what if "://" in one or one.startswith("${")]
     if addresses and len(what) > 1:
         raise InvalidInput(f"found {len(what)} places; accepted is one address, or files", "WHAT")
-    keys = {
+    return {
         "name": name,
         "url": "".join(addresses),
         "files": [] if addresses else what,
@@ -470,7 +445,6 @@ def registry(
         "versions": versions,
         "parallel": parallel,
     }
-    ingest_source("registry", keys, strict=strict, store=store, server=server)
 
 
 def _group_pairs(given: Sequence[str], option: str, accepted: str) -> dict[str, list[str]]:

@@ -7,8 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from meshline.cli.ingest import Complete, SourceName
-from meshline.cli.options import Server, Store, Strict
-from meshline.cli.sync import ingest_source
+from meshline.cli.sync import make_source_command
 
 Exports: TypeAlias = Annotated[
     list[str], typer.Argument(help="Exported rows (.ndjson, .json, .csv, .parquet), and patterns.", metavar="FILE...")
@@ -67,6 +66,7 @@ def _build_usage(usage: bool, reader: list[str] | None, whole_history: bool) -> 
     return {"readers": found, "complete": whole_history} if usage else None
 
 
+@make_source_command("postgres")
 def postgres(
     url: Annotated[
         str,
@@ -94,12 +94,9 @@ def postgres(
     whole_history: WholeHistory = False,
     grants: Annotated[bool, typer.Option("--grants/--no-grants", help="Read the grants: who may read which table or column.")] = True,
     timeout: Annotated[int, typer.Option(help="The most seconds that one query may take.", min=1, max=3600)] = 60,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load a PostgreSQL database: tables, views with their lineage, keys, comments, and lineage from its query history."""
-    keys = {
+    return {
         "name": name,
         "url": url,
         "password": password,
@@ -113,22 +110,20 @@ def postgres(
         "grants": grants,
         "timeout": timeout,
     }
-    ingest_source("postgres", keys, strict=strict, store=store, server=server)
 
 
+@make_source_command("duckdb")
 def duckdb(
     path: Annotated[str, typer.Argument(help="The file of the database.", metavar="FILE", show_default=False)],
     *,
     name: SourceName = "default",
     namespace: DatabaseNamespace = "",
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load a DuckDB file: tables, views with their lineage, keys, comments."""
-    ingest_source("duckdb", {"name": name, "path": path, "namespace": namespace}, strict=strict, store=store, server=server)
+    return {"name": name, "path": path, "namespace": namespace}
 
 
+@make_source_command("snowflake")
 def snowflake(
     file: Exports,
     *,
@@ -140,12 +135,9 @@ def snowflake(
     reader: Reader = None,
     whole_history: WholeHistory = False,
     complete: Complete = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load exported views of Snowflake: TABLES, COLUMNS, VIEWS, TAG_REFERENCES, QUERY_HISTORY, ACCESS_HISTORY."""
-    keys = {
+    return {
         "name": name,
         "files": file,
         "account": account,
@@ -154,9 +146,9 @@ def snowflake(
         "usage": _build_usage(usage, reader, whole_history),
         "complete": complete,
     }
-    ingest_source("snowflake", keys, strict=strict, store=store, server=server)
 
 
+@make_source_command("bigquery")
 def bigquery(
     file: Exports,
     *,
@@ -167,12 +159,9 @@ def bigquery(
     reader: Reader = None,
     whole_history: WholeHistory = False,
     complete: Complete = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load exported views of BigQuery: TABLES, COLUMNS, COLUMN_FIELD_PATHS, VIEWS, TABLE_OPTIONS, TABLE_STORAGE, JOBS."""
-    keys = {
+    return {
         "name": name,
         "files": file,
         "owners": _parse_owners(owner),
@@ -180,9 +169,9 @@ def bigquery(
         "usage": _build_usage(usage, reader, whole_history),
         "complete": complete,
     }
-    ingest_source("bigquery", keys, strict=strict, store=store, server=server)
 
 
+@make_source_command("redshift")
 def redshift(
     file: Exports,
     *,
@@ -195,12 +184,9 @@ def redshift(
     reader: Reader = None,
     whole_history: WholeHistory = False,
     complete: Complete = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load exported views of Redshift: SVV_TABLES, SVV_COLUMNS, SVV_TABLE_INFO, PG_VIEWS, SYS_QUERY_HISTORY, STL_QUERY."""
-    keys = {
+    return {
         "name": name,
         "files": file,
         "cluster": cluster,
@@ -210,24 +196,21 @@ def redshift(
         "usage": _build_usage(usage, reader, whole_history),
         "complete": complete,
     }
-    ingest_source("redshift", keys, strict=strict, store=store, server=server)
 
 
+@make_source_command("ranger")
 def ranger(
     file: Annotated[list[str], typer.Argument(help="Exported policies (JSON), and patterns.", metavar="FILE...")],
     *,
     namespace: Annotated[str, typer.Option(help="The namespace of the datasets that the service protects.", metavar="NAMESPACE")],
     service: Annotated[str, typer.Option(help="The service, if the files have several.", show_default=False, metavar="NAME")] = "",
     name: SourceName = "default",
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load exported policies of Apache Ranger: who may read which table or column, with masks and row filters."""
-    keys = {"name": name, "files": file, "namespace": namespace, "service": service}
-    ingest_source("ranger", keys, strict=strict, store=store, server=server)
+    return {"name": name, "files": file, "namespace": namespace, "service": service}
 
 
+@make_source_command("superset")
 def superset(
     what: Annotated[
         list[str],
@@ -247,17 +230,14 @@ def superset(
     provider: Annotated[str, typer.Option(help="Where the account is: db or ldap.", metavar="NAME")] = "db",
     token: Annotated[str, typer.Option(help="Instead of an account, a bearer token, as '${NAME}'.", metavar="TOKEN")] = "",
     database: DatabaseNames = None,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Read the dashboards, charts and datasets of an Apache Superset, or of its exports."""
     from meshline.errors import InvalidInput
 
     addresses = [one for one in what if "://" in one]
     if addresses and (len(what) > 1 or url):
         raise InvalidInput(f"found {len(what)} places; accepted is one address, or exports", "WHAT")
-    keys = {
+    return {
         "name": name,
         "url": addresses[0] if addresses else url,
         "files": [] if addresses else what,
@@ -267,9 +247,9 @@ def superset(
         "token": token,
         "databases": _parse_databases(database),
     }
-    ingest_source("superset", keys, strict=strict, store=store, server=server)
 
 
+@make_source_command("metabase")
 def metabase(
     url: Annotated[str, typer.Argument(help="The address of Metabase, e.g. http://metabase:3000.", metavar="URL", show_default=False)],
     *,
@@ -278,12 +258,9 @@ def metabase(
     user: Annotated[str, typer.Option(help="Instead of a key, the e-mail address of an account.", metavar="ADDRESS")] = "",
     password: Annotated[str, typer.Option(help="Its password, as '${NAME}'.", metavar="PASSWORD")] = "",
     database: DatabaseNames = None,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Read the dashboards, questions and models of a Metabase."""
-    keys = {
+    return {
         "name": name,
         "url": url,
         "api_key": api_key,
@@ -291,22 +268,18 @@ def metabase(
         "password": password,
         "databases": _parse_databases(database),
     }
-    ingest_source("metabase", keys, strict=strict, store=store, server=server)
 
 
+@make_source_command("tableau")
 def tableau(
     file: Annotated[list[str], typer.Argument(help="Answers of Tableau's Metadata API (JSON), and patterns.", metavar="FILE...")],
     *,
     name: SourceName = "default",
     url: Annotated[str, typer.Option(help="The address of the site, for links.", show_default=False, metavar="URL")] = "",
     database: DatabaseNames = None,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load the dashboards and sheets of Tableau from exported answers of its Metadata API."""
-    keys = {"name": name, "files": file, "url": url, "databases": _parse_databases(database)}
-    ingest_source("tableau", keys, strict=strict, store=store, server=server)
+    return {"name": name, "files": file, "url": url, "databases": _parse_databases(database)}
 
 
 def _parse_databases(given: list[str] | None) -> dict[str, dict[str, str]]:

@@ -6,8 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from meshline.cli.options import Server, Store, Strict
-from meshline.cli.sync import ingest_source
+from meshline.cli.sync import make_source_command
 
 Tables: TypeAlias = Annotated[list[str] | None, typer.Option("--table", help="Only these tables: patterns.", metavar="PATTERN")]
 Catalogs: TypeAlias = Annotated[list[str] | None, typer.Option("--catalog", help="Only this catalog; may be repeated.", metavar="NAME")]
@@ -56,6 +55,7 @@ def _build_common_keys(
     }
 
 
+@make_source_command("hive")
 def hive(
     uri: Annotated[str, typer.Argument(help="The metastore's address, e.g. thrift://metastore:9083.", metavar="URI")],
     *,
@@ -64,15 +64,13 @@ def hive(
     table: Tables = None,
     properties: Properties = None,
     storage_option: StorageOptions = None,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load the tables and views of a Hive metastore: columns, partitions, owners, products, lineage of views."""
     keys = _build_common_keys(name, namespace, table, properties, storage_option)
-    ingest_source("hive", {**keys, "uri": uri}, strict=strict, store=store, server=server)
+    return {**keys, "uri": uri}
 
 
+@make_source_command("glue")
 def glue(
     *,
     name: Annotated[str, typer.Option(help="Name of the source: glue/NAME.")] = "default",
@@ -84,16 +82,14 @@ def glue(
     table: Tables = None,
     properties: Properties = None,
     storage_option: StorageOptions = None,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load the tables and views of AWS Glue's data catalog: columns, partitions, products, lineage of views."""
     keys = _build_common_keys(name, namespace, table, properties, storage_option)
     place = {"region": region, "account": account, "profile": profile, "endpoint": endpoint}
-    ingest_source("glue", {**keys, **place}, strict=strict, store=store, server=server)
+    return {**keys, **place}
 
 
+@make_source_command("unity")
 def unity(
     url: Url,
     *,
@@ -105,16 +101,14 @@ def unity(
     tags: Annotated[bool, typer.Option("--tags", help="Read the tags of tables, too: one more request for each.")] = False,
     properties: Properties = None,
     storage_option: StorageOptions = None,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load the tables and views of a Unity Catalog: columns, masks, owners, lineage of views."""
     keys = _build_common_keys(name, namespace, table, properties, storage_option)
     place = {"url": url, "token": token, "catalogs": list(catalog or ()), "tags": tags}
-    ingest_source("unity", {**keys, **place}, strict=strict, store=store, server=server)
+    return {**keys, **place}
 
 
+@make_source_command("gravitino")
 def gravitino(
     url: Url,
     metalake: Annotated[str, typer.Argument(help="The name of the metalake.", metavar="METALAKE")],
@@ -130,16 +124,14 @@ def gravitino(
     ] = True,
     properties: Properties = None,
     storage_option: StorageOptions = None,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load the tables of a Gravitino metalake: columns, partitions, owners, tags."""
     keys = _build_common_keys(name, namespace, table, properties, storage_option)
     place = {"url": url, "metalake": metalake, "token": token, "user": user, "catalogs": list(catalog or ()), "details": details}
-    ingest_source("gravitino", {**keys, **place}, strict=strict, store=store, server=server)
+    return {**keys, **place}
 
 
+@make_source_command("datahub")
 def datahub(
     file: Annotated[list[str], typer.Argument(help="Exported metadata (JSON), and patterns.", metavar="FILE...")],
     *,
@@ -153,10 +145,6 @@ def datahub(
         ),
     ] = None,
     complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other statements: these are all its files.")] = False,
-    strict: Strict = False,
-    store: Store = None,
-    server: Server = None,
-) -> None:
+) -> dict[str, object]:
     """Load exported metadata of DataHub: datasets, lineage of columns, owners, domains, products, dashboards."""
-    keys = {"name": name, "files": file, "platforms": _parse_settings(platform, "--platform"), "complete": complete}
-    ingest_source("datahub", keys, strict=strict, store=store, server=server)
+    return {"name": name, "files": file, "platforms": _parse_settings(platform, "--platform"), "complete": complete}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
@@ -12,6 +13,7 @@ import typer
 
 from meshline.cli.answer_types import format_table
 from meshline.cli.options import ListFormat, Server, Store, TextFormat
+from meshline.cli.options import Strict as StrictSource
 from meshline.cli.terminal import Line, exit_on_refusal
 
 if TYPE_CHECKING:
@@ -42,6 +44,30 @@ def ingest_source(kind: str, keys: Mapping[str, object], *, strict: bool, store:
     report_sync(done)
     if done.refused:
         raise typer.Exit(REFUSED)
+
+
+def _build_shared(*, strict: StrictSource = False, store: Store = None, server: Server = None) -> dict[str, object]:
+    return {"strict": strict, "store": store, "server": server}
+
+
+_SHARED = tuple(inspect.signature(_build_shared, eval_str=True).parameters.values())
+
+
+def make_source_command(kind: str) -> Callable[[Callable[..., Mapping[str, object]]], Callable[..., None]]:
+    """Make a command that reads a source of this kind: with the keys that a function builds of its own arguments, and the options that all
+    such commands have.
+    """
+
+    def decorate(build: Callable[..., Mapping[str, object]]) -> Callable[..., None]:
+        def command(*, strict: bool, store: str | None, server: str | None, **given: object) -> None:
+            ingest_source(kind, build(**given), strict=strict, store=store, server=server)
+
+        own = inspect.signature(build, eval_str=True).parameters.values()
+        command.__signature__ = inspect.Signature([*own, *_SHARED])  # type: ignore[attr-defined]
+        command.__name__, command.__doc__ = build.__name__, build.__doc__
+        return command
+
+    return decorate
 
 
 @contextmanager
