@@ -11,16 +11,15 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import Field
 
-from meshline.errors import InvalidInput, MeshlineError
+from meshline.errors import InvalidInput
 from meshline.graph.model import Json, to_micros
 from meshline.ingest.sources.base import Context, Reading, Refusal, Source
 from meshline.ingest.sources.http_reader import AccessRefused, Program, RefusedAnswer
 from meshline.ingest.sources.iceberg.facts import NamespaceDefaults
 from meshline.ingest.sources.metastore.catalog_api import CatalogApi
+from meshline.ingest.sources.metastore.catalog_server import CatalogServer, read_server
 from meshline.ingest.sources.metastore.catalog_table import MAX_COLUMNS, CatalogColumn, CatalogTable, Listing, RefusedTable
-from meshline.ingest.sources.metastore.table_storage import TableStorage
-from meshline.ingest.sources.metastore.walk import CatalogIdentity, CatalogReader, Selection
-from meshline.ingest.sources.secrets import Redaction, expand_options, expand_properties, expand_variables
+from meshline.ingest.sources.metastore.walk import Selection
 
 PROGRAM = Program("Gravitino", "https://gravitino.internal:8090", "set the key token to one that may read it", 60.0)
 MAX_DEPTH = 24
@@ -119,24 +118,14 @@ class Gravitino(Source):
     storage_options: Mapping[str, str] = Field(default={}, repr=False)
 
     def read(self, context: Context) -> Reading:
-        token = expand_variables(self.token, "token", context.variables)
-        url = expand_variables(self.url, "url", context.variables)
-        properties = expand_properties(self.properties, context.variables)
-        options = expand_options(self.storage_options, context.variables, "storage_options")
-        written = {**self.properties, **self.storage_options, "token": self.token}
-        redact = Redaction(written, {**properties, **options, "token": token})
-        namespace = context.resolve_namespace(self.namespace) if self.namespace else self.metalake
-        identity = CatalogIdentity(self.kind, PROGRAM.name, namespace)
-        selection = Selection(identity, self.tables)
-        api = CatalogApi(PROGRAM, url, _build_headers(token, self.user), redact)
-        walk = GravitinoWalk(api, self.metalake, selection, details=self.details)
-        try:
-            found = walk.list_catalogs(self.catalogs)  # here, so that a server that is away is an error
-        except MeshlineError:
-            api.close()
-            raise
-        reader = CatalogReader(identity, walk.list_tables(found), selection, TableStorage(properties, options, redact), context)
-        return reader.build_reading(self.source)._replace(complete=not self.tables and not self.catalogs)
+        server = CatalogServer(
+            PROGRAM,
+            PROGRAM.name,
+            lambda _: self.metalake,
+            lambda token: _build_headers(token, self.user),
+            lambda api, selection: GravitinoWalk(api, self.metalake, selection, details=self.details),
+        )
+        return read_server(self, context, server)
 
 
 def _build_headers(token: str, user: str) -> dict[str, str]:

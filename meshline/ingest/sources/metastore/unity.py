@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import Field
 
-from meshline.errors import InvalidInput, MeshlineError
+from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.ingest.sources.base import Context, Reading, Refusal, Source
 from meshline.ingest.sources.http_reader import AccessRefused, Program, RefusedAnswer
 from meshline.ingest.sources.iceberg.facts import NamespaceDefaults
 from meshline.ingest.sources.metastore.catalog_api import CatalogApi, check_url
+from meshline.ingest.sources.metastore.catalog_server import CatalogServer, read_server
 from meshline.ingest.sources.metastore.catalog_table import (
     MATERIALIZED_VIEW,
     MAX_COLUMNS,
@@ -26,10 +27,8 @@ from meshline.ingest.sources.metastore.catalog_table import (
     RefusedTable,
     ViewDefinition,
 )
-from meshline.ingest.sources.metastore.table_storage import TableStorage
 from meshline.ingest.sources.metastore.type_text import list_nested_columns
-from meshline.ingest.sources.metastore.walk import CatalogIdentity, CatalogReader, Selection
-from meshline.ingest.sources.secrets import Redaction, expand_options, expand_properties, expand_variables
+from meshline.ingest.sources.metastore.walk import Selection
 
 T = TypeVar("T")
 
@@ -142,24 +141,14 @@ class Unity(Source):
     storage_options: Mapping[str, str] = Field(default={}, repr=False)
 
     def read(self, context: Context) -> Reading:
-        token = expand_variables(self.token, "token", context.variables)
-        url = expand_variables(self.url, "url", context.variables)
-        properties = expand_properties(self.properties, context.variables)
-        options = expand_options(self.storage_options, context.variables, "storage_options")
-        written = {**self.properties, **self.storage_options, "token": self.token}
-        redact = Redaction(written, {**properties, **options, "token": token})
-        namespace = context.resolve_namespace(self.namespace) if self.namespace else format_unity_namespace(url)
-        identity = CatalogIdentity(self.kind, "Unity Catalog", namespace)
-        selection = Selection(identity, self.tables)
-        api = CatalogApi(PROGRAM, url, {"Authorization": f"Bearer {token}"} if token else {}, redact)
-        walk = UnityWalk(api, selection, tags=self.tags)
-        try:
-            names = walk.list_catalogs(self.catalogs)  # here, so that a server that is away is an error
-        except MeshlineError:
-            api.close()
-            raise
-        reader = CatalogReader(identity, walk.list_tables(names), selection, TableStorage(properties, options, redact), context)
-        return reader.build_reading(self.source)._replace(complete=not self.tables and not self.catalogs)
+        server = CatalogServer(
+            PROGRAM,
+            "Unity Catalog",
+            format_unity_namespace,
+            lambda token: {"Authorization": f"Bearer {token}"} if token else {},
+            lambda api, selection: UnityWalk(api, selection, tags=self.tags),
+        )
+        return read_server(self, context, server)
 
 
 def format_unity_namespace(url: str) -> str:
