@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code (see `deciding`)."""
     try:
         from meshline.cli.app import app
-        from meshline.cli.bash_words import strip_names
+        from meshline.cli.completion import strip_names
         from meshline.cli.terminal import write_message
     except Exception as error:  # exit code 1 would be a verdict of `check`
         traceback.print_exc()

@@ -21,8 +21,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from meshline.cli.bash_words import join_words
-from meshline.cli.completion import MOST, SECONDS, complete_asset
+from meshline.cli.completion import MOST, SECONDS, complete_asset, join_words
 from tests.api.conftest import serve_application
 from tests.cli.command import find_executable
 
