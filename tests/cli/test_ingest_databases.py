@@ -100,3 +100,14 @@ def test_policies_of_ranger(new: str, tmp_path: Path) -> None:
     arguments = ("ingest", "ranger", "policies.json", "--namespace", "snowflake://acme", "--store", new)
     assert "1 new" in run_successfully(*arguments).err
     assert "1 unchanged" in run_successfully(*arguments).err
+
+
+def test_exports_of_superset(new: str) -> None:
+    exported = Path(__file__).parents[1] / "ingest" / "sources" / "superset_export.zip"
+    arguments = ("ingest", "superset", exported, "--database", "Shop=postgres://db.internal:5432", "--store", new)
+    ran = run_successfully(*arguments, "--url", "https://superset.company.com")
+    assert "6 of 6 statements read, 0 unchanged, 6 new" in ran.err
+    assert "Emails" in run_successfully("impact", "shop.shop.customers.email", "--store", new).out
+    for wrong in (["http://superset:8088", "x.zip"], ["http://superset:8088", "--url", "http://superset:8088"]):
+        failed = run_command("ingest", "superset", *wrong, "--store", new)
+        assert (failed.code, "WHAT: " in failed.err) == (2, True)

@@ -53,6 +53,7 @@ def fail_to_start(bin_: Path, home: Path, **more: str) -> str:
 
 JARS = "import sys; sys.path.insert(0, sys.argv[1]); import maven, pathlib; print(maven.ensure_jars('example', pathlib.Path(sys.argv[2])))"
 GOOD_JAVA = "echo 'openjdk version \"21.0.2\" 2024-01-16' >&2"
+NEWER = "import sys; sys.path.insert(0, sys.argv[1]); import maven; maven.JAVA_FOLDERS = sys.argv[2:]; print(maven.find_newer_java(24))"
 GOOD_MAVEN = """
 echo run >> "$MESHLINE_CACHE/../runs"
 sleep 0.3
@@ -137,3 +138,26 @@ def test_a_start_gives_the_server_that_runs_already(own_neo4j: Neo4jServer) -> N
 def test_stopping_what_does_not_run_is_no_failure(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(SCRIPT), "stop", "--home", str(tmp_path)], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == {"stopped": False}
+
+
+def find_newer_java(bin_: Path, *folders: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Look for a Java 24 on the PATH, in the environment, and in these folders of the system."""
+    command = [sys.executable, "-c", NEWER, str(SERVERS), *(str(folder)[1:] for folder in folders)]
+    return subprocess.run(command, env={**build_environment(bin_), **more}, capture_output=True, text=True, check=False)
+
+
+def test_a_newer_java_is_found_wherever_it_is(bin_: Path, tmp_path: Path) -> None:
+    write_tool(bin_, "java", GOOD_JAVA)
+    newer = tmp_path / "jvm" / "jdk-25" / "bin"
+    newer.mkdir(parents=True)
+    write_tool(newer, "java", GOOD_JAVA.replace("21.0.2", "25"))
+    (tmp_path / "jvm" / "no-jdk").mkdir()
+    assert find_newer_java(bin_, tmp_path / "jvm" / "*").stdout == f"{newer / 'java'}\n"
+    assert find_newer_java(bin_, JAVA_25_HOME=str(newer.parent)).stdout == f"{newer / 'java'}\n"
+    missing = find_newer_java(bin_, JAVA_11_HOME=str(tmp_path))
+    assert missing.returncode == 1
+    assert missing.stderr.endswith(
+        f"Java 24 or newer is missing ({bin_ / 'java'} is 21.0.2): install a JDK, or set JAVA_24_HOME to the folder of one.\n"
+    )
+    (bin_ / "java").unlink()
+    assert "missing (there is no other): install" in find_newer_java(bin_).stderr

@@ -14,11 +14,14 @@ import pytest
 
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import build_column_key, build_consumer_key, build_dataset_key
+from meshline.graph.naming import Naming
 from meshline.ingest.sources import http_reader
 from meshline.ingest.sources.dashboards import superset_api
 from meshline.ingest.sources.dashboards.database_names import parse_address
 from meshline.ingest.sources.dashboards.sql_models import list_expression_columns, read_query
-from meshline.ingest.sources.sync import SyncOutcome
+from meshline.ingest.sources.dashboards.superset import Superset
+from meshline.ingest.sources.sync import SyncOutcome, sync_source
+from meshline.ingest.sources.target import LocalTarget
 from tests.api.conftest import AskGraph
 from tests.ingest.sources.fake_source import open_graph
 from tests.ingest.sources.superset_server import DATABASE, Answer, read_answers, read_superset, replay, serve
@@ -254,6 +257,11 @@ def test_a_real_superset(live: LiveGraph, postgres: Any, tmp_path: Path) -> None
         host, name = f"postgres://{database.address}", database.name
         for table, column in (("orders", "amount"), ("customers", "country")):
             assert "Sales" in find_affected(live, f"{name}.shop.{table}", column, host)
+        (tmp_path / "all.zip").write_bytes(superset.Api(url).load("assets/export/"))
+        exports = Superset.model_validate({"name": "exports", "files": ["all.zip"]})
+        done = sync_source(LocalTarget(live, Naming()), exports, tmp_path, variables=lambda _: None)
+        assert done.loading is not None
+        assert (done.loading.refused, done.loading.new) == ((), 6)
     finally:
         process.terminate()
         process.wait(60)
