@@ -170,9 +170,9 @@ class ExportReading:
                 self.refusals.append(Refusal(error))
 
     def _read_archive(self, path: Path, place: str) -> Iterator[_Entry]:
-        if path.stat().st_size > MAX_ARCHIVE:
-            raise InvalidInput(f"the file has more than {MAX_ARCHIVE} bytes", place)
         try:
+            if path.stat().st_size > MAX_ARCHIVE:
+                raise InvalidInput(f"the file has more than {MAX_ARCHIVE} bytes", place)
             with zipfile.ZipFile(path) as archive:
                 names = [name for name in archive.namelist() if name.lower().endswith(SUFFIXES)]
                 if len(archive.namelist()) > MAX_ENTRIES:
