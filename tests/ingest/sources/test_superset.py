@@ -248,20 +248,20 @@ def test_a_real_superset(live: LiveGraph, postgres: Any, tmp_path: Path) -> None
     superset = import_module("superset")
     database = postgres.make_database([superset.TABLES])
     command = [sys.executable, str(ROOT / "scripts" / "servers" / "superset.py"), str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        superset.fill_example(url, database.url)
-        assert read_superset(live, url).error is None
-        host, name = f"postgres://{database.address}", database.name
-        for table, column in (("orders", "amount"), ("customers", "country")):
-            assert "Sales" in find_affected(live, f"{name}.shop.{table}", column, host)
-        (tmp_path / "all.zip").write_bytes(superset.Api(url).load("assets/export/"))
-        exports = Superset.model_validate({"name": "exports", "files": ["all.zip"]})
-        done = sync_source(LocalTarget(live, Naming()), exports, tmp_path, variables=lambda _: None)
-        assert done.loading is not None
-        assert (done.loading.refused, done.loading.new) == ((), 6)
-    finally:
-        process.terminate()
-        process.wait(60)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            superset.fill_example(url, database.url)
+            assert read_superset(live, url).error is None
+            host, name = f"postgres://{database.address}", database.name
+            for table, column in (("orders", "amount"), ("customers", "country")):
+                assert "Sales" in find_affected(live, f"{name}.shop.{table}", column, host)
+            (tmp_path / "all.zip").write_bytes(superset.Api(url).load("assets/export/"))
+            exports = Superset.model_validate({"name": "exports", "files": ["all.zip"]})
+            done = sync_source(LocalTarget(live, Naming()), exports, tmp_path, variables=lambda _: None)
+            assert done.loading is not None
+            assert (done.loading.refused, done.loading.new) == ((), 6)
+        finally:
+            process.terminate()
+            process.wait(60)

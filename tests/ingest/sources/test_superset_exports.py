@@ -189,19 +189,24 @@ def pack_bomb() -> bytes:
         ("deep.yaml", b"slice_name: " + b"[" * 100, "nested more than 24 levels deep"),
     ],
 )  # fmt: skip
-def test_files_that_cannot_be_read_are_refused_and_nothing_is_retracted(
-    live: LiveGraph, tmp_path: Path, name: str, content: bytes, part: str
-) -> None:
-    pack(tmp_path, FILES, "good.zip")
-    load(live, tmp_path, "good.zip")
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path, name: str, content: bytes, part: str) -> None:
     (tmp_path / name).write_bytes(content)
-    (refused,) = list_refused(load(live, tmp_path, name))
-    assert part in refused
+    reading = superset_exports.ExportReading([name], tmp_path, "")
+    assert not reading.read().charts
+    (refused,) = reading.refusals
+    assert part in f"{refused.error.where}: {refused.error}"
+
+
+def test_a_file_that_is_refused_retracts_nothing(live: LiveGraph, tmp_path: Path) -> None:
+    pack(tmp_path, FILES, "good.zip")
+    (tmp_path / "bad.zip").write_bytes(b"PK")
+    load(live, tmp_path, "good.zip")
+    assert len(list_refused(load(live, tmp_path, "bad.zip"))) == 1
     assert find_affected(live, MART, "revenue", TRINO) == {"Revenue": "DIRECT"}
-    assert len(list_refused(load(live, tmp_path, "good.zip", name))) == 1
+    assert len(list_refused(load(live, tmp_path, "good.zip", "bad.zip"))) == 1
 
 
-def test_limits_of_an_archive(live: LiveGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_of_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pack(tmp_path, FILES)
     for limit, part in (
         ("MAX_ARCHIVE", "the file has more than 1 bytes"),
@@ -210,8 +215,9 @@ def test_limits_of_an_archive(live: LiveGraph, tmp_path: Path, monkeypatch: pyte
     ):
         with monkeypatch.context() as patched:
             patched.setattr(superset_exports, limit, 1)
-            (refused,) = list_refused(load(live, tmp_path))
-            assert part in refused
+            reading = superset_exports.ExportReading(["*.zip"], tmp_path, "")
+            reading.read()
+            assert part in str(reading.refusals[0].error)
 
 
 def test_a_chart_without_its_dataset_is_reported(live: LiveGraph, tmp_path: Path) -> None:
