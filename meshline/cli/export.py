@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -16,8 +18,12 @@ from meshline.errors import RefusedRequest, require_extra
 from meshline.graph.model import Json
 
 if TYPE_CHECKING:
+    from meshline.app.exchange.datahub_urns import Place
+    from meshline.app.exchange.mesh_state import MeshState
     from meshline.app.exported_graph import ExportedGraph, ReceivedGraph
     from meshline.cli.http_client import HttpClient
+    from meshline.graph.model import Precedence
+    from meshline.graph.store.base import Store as OpenStore
 
 
 class ExportFormat(enum.StrEnum):
@@ -29,6 +35,8 @@ class ExportFormat(enum.StrEnum):
     PARQUET = "parquet"
     CYPHER = "cypher"
     OPENLINEAGE = "openlineage"
+    OPENLINEAGE_STATE = "openlineage-state"
+    DATAHUB = "datahub"
 
 
 class DirectionName(enum.StrEnum):
@@ -39,6 +47,7 @@ class DirectionName(enum.StrEnum):
     BOTH = "both"
 
 
+STATES = (ExportFormat.OPENLINEAGE_STATE, ExportFormat.DATAHUB)
 TABLES = (ExportFormat.CSV, ExportFormat.PARQUET)
 Of: TypeAlias = Annotated[
     list[str] | None,
@@ -56,7 +65,8 @@ def export(
         ExportFormat,
         typer.Argument(
             help="networkx: node-link JSON; graphml; csv: a folder, or a file with the ending .zip; parquet: a folder; cypher: a script for"
-            " Neo4j; openlineage: the original events, one on each line."
+            " Neo4j; openlineage: the original events, one on each line; openlineage-state: events of the current state, one for each"
+            " dataset and job; datahub: records that DataHub ingests."
         ),
     ],
     *,
@@ -68,6 +78,29 @@ def export(
     direction: Annotated[DirectionName, typer.Option(help="With --of: where to follow lineage to.")] = DirectionName.BOTH,
     depth: Depth = None,
     as_of: AsOf = None,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="With openlineage-state: jobs as completed runs, for programs that read no other events.")
+    ] = False,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With datahub: the platform of a namespace, e.g. postgres=postgres://db:5432; an instance: postgres/crm; may be repeated.",
+            show_default=False,
+            metavar="PLATFORM=NAMESPACE",
+        ),
+    ] = None,
+    patch: Annotated[
+        bool, typer.Option("--patch", help="With datahub: only add owners, tags and lineage to what DataHub has; replace nothing.")
+    ] = False,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            help="With datahub: the file of an earlier export. Only what differs is written, and what is gone is marked as removed.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
     store: Store = None,
     server: Server = None,
 ) -> None:
@@ -75,44 +108,65 @@ def export(
 
     The same graph gives the same file. A server sends what the caller may see. `meshline lineage --format svg` draws a picture.
     """
+    from datetime import UTC, datetime
+
+    from meshline.app.exchange.datahub_records import iterate_records
+    from meshline.app.exchange.openlineage_state import iterate_state_events
     from meshline.app.exported_graph import build_graph, iterate_events, restrict_graph
     from meshline.cli.store import open_store_at
     from meshline.cli.terminal import write_bytes
     from meshline.graph.model import to_micros
     from meshline.ingest.mesh import read_stored_rules
+    from meshline.ingest.sources.datahub.parse import MAX_BYTES
+    from meshline.ingest.sources.files import read_bytes
 
-    if format in TABLES and output is None:
-        raise typer.BadParameter(f"{format} writes two tables: --output names the folder{' or zip file' if format == 'csv' else ''}")
-    if of is None and (depth is not None or direction is not DirectionName.BOTH):
-        raise typer.BadParameter("--depth and --direction need --of")
-    if format is ExportFormat.OPENLINEAGE and (of or as_of is not None):
-        raise typer.BadParameter("openlineage writes all events: it has no --of and no --as-of")
+    _check_options(format, output, of=of, depth=depth, direction=direction, as_of=as_of is not None)
+    only_datahub = bool(platform) or patch or previous is not None
+    _check_state_options(format, output, previous, runs=runs, only_datahub=only_datahub, server=server is not None)
+    places = _parse_places(platform or ())
+    before = b"" if previous is None else read_bytes(previous, MAX_BYTES)
     starts = find_assets(store, server, of, None if as_of is None else as_of.isoformat()) if of else []
     up, down = direction is not DirectionName.DOWNSTREAM, direction is not DirectionName.UPSTREAM
     if server is not None:
-        from meshline.cli.http_client import HttpClient
-
         asked = [("of", id_) for id_ in starts] + [("direction", str(direction))]
         asked += [] if depth is None else [("depth", str(depth))]
         asked += [] if as_of is None else [("asOf", as_of.isoformat())]
-        with HttpClient.connect(server) as remote:
-            if format is ExportFormat.OPENLINEAGE:
-                write_bytes(remote.read_lines(f"{PATH}/events", []), output)
-            else:
-                _write_graph(_receive_graph(remote, asked), format, output)
+        _write_from_server(server, format, output, asked)
         return
     with open_store_at(store, must_exist=True) as source:
         if format is ExportFormat.OPENLINEAGE:
             write_bytes(iterate_events(source), output)
             return
         _, precedence = read_stored_rules(source)
-        graph = build_graph(source, precedence, to_micros(as_of) if as_of is not None else None)
-    if of:
-        restrict_graph(graph, starts, upstream=up, downstream=down, depth=depth)
+        time = None if as_of is None else to_micros(as_of)
+        graph = build_graph(source, precedence, time) if of or format not in STATES else None
+        if graph is not None and of:
+            restrict_graph(graph, starts, upstream=up, downstream=down, depth=depth)
+        if format in STATES:
+            kept = None if graph is None else frozenset(key.id for key in graph.list_keys())
+            with open_state(source, precedence, time, kept) as state:
+                if format is ExportFormat.OPENLINEAGE_STATE:
+                    found = iterate_state_events(state, as_of or datetime.now(UTC), as_runs=runs)
+                else:
+                    found = iterate_records(state, places, patch=patch, previous=before)
+                write_bytes(chain([next(found, b"")], found), output)  # an error comes before the file is opened
+            return
+    assert graph is not None
     _write_graph(graph, format, output)
 
 
 PATH = "/api/v1/export"
+
+
+def _write_from_server(server: str, form: ExportFormat, output: Path | None, asked: Sequence[tuple[str, str]]) -> None:
+    from meshline.cli.http_client import HttpClient
+    from meshline.cli.terminal import write_bytes
+
+    with HttpClient.connect(server) as remote:
+        if form is ExportFormat.OPENLINEAGE:
+            write_bytes(remote.read_lines(f"{PATH}/events", []), output)
+        else:
+            _write_graph(_receive_graph(remote, asked), form, output)
 
 
 def _receive_graph(remote: HttpClient, asked: Sequence[tuple[str, str]]) -> ReceivedGraph:
@@ -126,6 +180,58 @@ def _receive_graph(remote: HttpClient, asked: Sequence[tuple[str, str]]) -> Rece
         except msgspec.MsgspecError as error:
             raise RefusedRequest("the server does not answer like meshline: is another program there?", "NOT_MESHLINE") from error
     return graph
+
+
+@contextmanager
+def open_state(source: OpenStore, precedence: Precedence, as_of: int | None, kept: frozenset[str] | None) -> Iterator[MeshState]:
+    """The state of a store, now or as of a time (microseconds). `kept`: the ids of the assets that are exported; None: all."""
+    from meshline.app.exchange.mesh_state import MeshState
+    from meshline.graph.live_graph import LiveGraph
+
+    live = LiveGraph.open(source, precedence)
+    index = live.get_index(as_of)
+    with live.lock:
+        yield MeshState(live, index, kept)
+
+
+def _parse_places(given: Sequence[str]) -> dict[str, Place]:
+    """The places in DataHub by namespace, of `PLATFORM=NAMESPACE`."""
+    from meshline.app.exchange.datahub_urns import parse_place
+    from meshline.errors import InvalidInput
+    from meshline.graph.naming import Naming
+
+    naming = Naming()
+    found: dict[str, Place] = {}
+    for one in given:
+        place, _, namespace = one.partition("=")
+        if not namespace:
+            raise InvalidInput(f"found {one!r}; accepted is PLATFORM=NAMESPACE", "--platform")
+        found[naming.normalise_dataset(namespace, "x").parts[0]] = parse_place(place)
+    return found
+
+
+def _check_options(
+    form: ExportFormat, output: Path | None, *, of: list[str] | None, depth: int | None, direction: DirectionName, as_of: bool
+) -> None:
+    if form in TABLES and output is None:
+        raise typer.BadParameter(f"{form} writes two tables: --output names the folder{' or zip file' if form == 'csv' else ''}")
+    if of is None and (depth is not None or direction is not DirectionName.BOTH):
+        raise typer.BadParameter("--depth and --direction need --of")
+    if form is ExportFormat.OPENLINEAGE and (of or as_of):
+        raise typer.BadParameter("openlineage writes all events: it has no --of and no --as-of")
+
+
+def _check_state_options(
+    form: ExportFormat, output: Path | None, previous: Path | None, *, runs: bool, only_datahub: bool, server: bool
+) -> None:
+    if runs and form is not ExportFormat.OPENLINEAGE_STATE:
+        raise typer.BadParameter("--runs is an option of openlineage-state")
+    if only_datahub and form is not ExportFormat.DATAHUB:
+        raise typer.BadParameter("--platform, --patch and --previous are options of datahub")
+    if server and form in STATES:
+        raise typer.BadParameter(f"{form} is written from a store: it has no --server")
+    if previous is not None and output is not None and output.exists() and previous.samefile(output):
+        raise typer.BadParameter("--output is the file that --previous reads: name another one")
 
 
 def find_assets(store: str | None, server: str | None, names: Sequence[str], as_of: str | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""`meshline ingest hive`, `glue`, `unity`, `gravitino` and `datahub`: catalogs that list tables as they are now."""
+"""`meshline ingest hive`, `glue`, `unity`, `gravitino`, `datahub` and `openmetadata`: catalogs that list tables as they are now."""
 
 from __future__ import annotations
 
@@ -133,9 +133,16 @@ def gravitino(
 
 @make_source_command("datahub")
 def datahub(
-    file: Annotated[list[str], typer.Argument(help="Exported metadata (JSON), and patterns.", metavar="FILE...")],
+    file: Annotated[
+        list[str] | None, typer.Argument(help="Exported metadata (JSON), and patterns.", metavar="FILE...", show_default=False)
+    ] = None,
     *,
     name: Annotated[str, typer.Option(help="Name of the source: datahub/NAME.")] = "default",
+    url: Annotated[
+        str,
+        typer.Option(help="Instead of files, the address of DataHub's metadata service, e.g. http://datahub-gms:8080.", show_default=False),
+    ] = "",
+    token: Token = "",
     platform: Annotated[
         list[str] | None,
         typer.Option(
@@ -146,5 +153,33 @@ def datahub(
     ] = None,
     complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other statements: these are all its files.")] = False,
 ) -> dict[str, object]:
-    """Load exported metadata of DataHub: datasets, lineage of columns, owners, domains, products, dashboards."""
-    return {"name": name, "files": file, "platforms": _parse_settings(platform, "--platform"), "complete": complete}
+    """Load a DataHub, or its exported metadata: datasets, jobs, lineage of columns, owners, domains, products, dashboards."""
+    keys: dict[str, object] = {"name": name, "platforms": _parse_settings(platform, "--platform"), "complete": complete}
+    return {**keys, "files": list(file or ()), "url": url, "token": token}
+
+
+@make_source_command("openmetadata")
+def openmetadata(
+    file: Annotated[
+        list[str] | None, typer.Argument(help="Answers of its API (JSON), and patterns.", metavar="FILE...", show_default=False)
+    ] = None,
+    *,
+    name: Annotated[str, typer.Option(help="Name of the source: openmetadata/NAME.")] = "default",
+    url: Annotated[
+        str, typer.Option(help="Instead of files, the address of OpenMetadata, e.g. http://openmetadata:8585.", show_default=False)
+    ] = "",
+    token: Token = "",
+    service: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where the datasets of a service are, e.g. orders_db=postgres://db:5432; may be repeated.",
+            show_default=False,
+            metavar="SERVICE=NAMESPACE",
+        ),
+    ] = None,
+    parallel: Annotated[int, typer.Option(help="How many requests are sent at a time.", min=1, max=32)] = 4,
+    complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other statements: these are all its files.")] = False,
+) -> dict[str, object]:
+    """Load an OpenMetadata, or answers of its API: tables, topics, lineage of columns, owners, tags, domains, products, dashboards."""
+    keys: dict[str, object] = {"name": name, "services": _parse_settings(service, "--service"), "complete": complete}
+    return {**keys, "files": list(file or ()), "url": url, "token": token, "parallel": parallel}

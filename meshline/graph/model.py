@@ -335,6 +335,9 @@ def parse_source_kind(source: str) -> str:
 # Kinds of sources that own the tables they describe, strongest first: their newest list decides which columns exist.
 CATALOGS = ("iceberg", "delta", "hive", "glue", "unity", "gravitino", "registry", "postgres", "duckdb", "snowflake", "bigquery", "redshift")
 CATALOG_KINDS = frozenset(CATALOGS)
+# Kinds of sources in which people describe what other systems have: what people state there is stronger than what systems state, and what
+# was collected there of tables is weaker, for it is a copy.
+METADATA_CATALOGS = ("datahub", "openmetadata")
 
 
 class Precedence(msgspec.Struct, frozen=True):
@@ -344,8 +347,8 @@ class Precedence(msgspec.Struct, frozen=True):
     the greater source name.
     """
 
-    structure: tuple[str, ...] = ("person", *CATALOGS, "dbt", "openlineage", "marquez", "sql", "mesh")
-    people: tuple[str, ...] = ("person", "mesh", "contract", "product", *CATALOGS, "dbt", "openlineage", "marquez")
+    structure: tuple[str, ...] = ("person", *CATALOGS, "dbt", "openlineage", "marquez", *METADATA_CATALOGS, "sql", "mesh")
+    people: tuple[str, ...] = ("person", "mesh", "contract", "product", *METADATA_CATALOGS, *CATALOGS, "dbt", "openlineage", "marquez")
 
     def rank(self, source: str, attribute: str) -> int:
         """The rank of a source for an attribute, from 0 for the strongest."""

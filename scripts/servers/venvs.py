@@ -31,8 +31,11 @@ def find_python() -> str:
     raise ServerError(f"Python 3.10, 3.11 or 3.12 is missing (none of {', '.join(PYTHONS)} is on the PATH): PySpark 3.5 needs one of them.")
 
 
-def ensure_environment(name: str, requirements: Path) -> Path:
-    """The folder of a virtual environment with these requirements, made once per content of the file."""
+def ensure_environment(name: str, requirements: Path, *, dependencies: bool = True) -> Path:
+    """The folder of a virtual environment with these requirements, made once per content of the file.
+
+    `dependencies`: whether what the requirements need is installed, too; else they are all that is.
+    """
     base = find_python()
     digest = hashlib.blake2b(requirements.read_bytes() + base.encode(), digest_size=6).hexdigest()
     folder = maven.get_cache_folder() / f"python-{name}-{digest}"
@@ -41,16 +44,17 @@ def ensure_environment(name: str, requirements: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with maven.lock_file(folder.with_name(f"{folder.name}.lock")):
         if not (folder / DONE).exists():
-            _install(base, name, requirements, folder)
+            _install(base, name, requirements, folder, dependencies=dependencies)
     return folder
 
 
-def _install(base: str, name: str, requirements: Path, folder: Path) -> None:
+def _install(base: str, name: str, requirements: Path, folder: Path, *, dependencies: bool) -> None:
     report(f"pip installs {name} into {folder} (once)")
     begun = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     _run([base, "-m", "venv", str(folder)], name)
-    _run([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(requirements)], name)
+    options = ["-q", "--disable-pip-version-check", *([] if dependencies else ["--no-deps"]), "-r", str(requirements)]
+    _run([str(folder / "bin" / "python"), "-m", "pip", "install", *options], name)
     (folder / DONE).touch()
     report(f"{name} is installed, in {time.monotonic() - begun:.0f} s")
 

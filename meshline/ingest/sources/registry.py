@@ -36,6 +36,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "metabase": ("meshline.ingest.sources.dashboards.metabase", "Metabase", "sql"),
     "superset": ("meshline.ingest.sources.dashboards.superset", "Superset", "sql"),
     "datahub": ("meshline.ingest.sources.datahub.source", "DataHub", ""),
+    "openmetadata": ("meshline.ingest.sources.openmetadata.source", "OpenMetadata", ""),
     "tableau": ("meshline.ingest.sources.dashboards.tableau", "Tableau", ""),
     "ranger": ("meshline.ingest.sources.ranger.source", "Ranger", ""),
     "sql": ("meshline.ingest.sources.sql.source", "Sql", "sql"),

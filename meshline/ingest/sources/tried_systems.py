@@ -118,8 +118,17 @@ TRIED = (
     ),
     TriedSystem(
         "DataHub", "acryl-datahub 1.7.0.17 (its file sink)", Trial.RECORDED, "datahub",
-        "datasets, columns, lineage of columns, owners, tags, terms, domains, products, dashboards, charts, siblings",
-        "a server itself, data jobs, assertions, queries, usage", "tests/ingest/sources/test_datahub.py",
+        "datasets, columns, data jobs, lineage of columns, owners, tags, terms, domains, products, dashboards, charts, siblings",
+        "assertions, queries, usage", "tests/ingest/sources/test_datahub.py",
+    ),
+    TriedSystem(
+        "DataHub's API", "OpenAPI v3", Trial.DOCUMENTED, "datahub", "the same, page by page", "assertions, queries, usage",
+        "tests/ingest/sources/test_datahub.py",
+    ),
+    TriedSystem(
+        "OpenMetadata", "REST of 1.2 to 2.0; checked by the models of openmetadata-ingestion 2.0.7.0", Trial.DOCUMENTED, "openmetadata",
+        "tables, topics, containers, lineage of columns, pipelines, owners, tags, terms, domains, products, dashboards, charts, models",
+        "tests of data quality, profiles, usage, contracts, metrics", "tests/ingest/sources/test_openmetadata.py",
     ),
     TriedSystem(
         "dbt", "1.11.16; manifests from 1.5 on", Trial.RECORDED, "dbt",

@@ -6,7 +6,7 @@ python write_records.py FILE
 import sys
 from pathlib import Path
 
-from datahub.emitter.mce_builder import make_dataset_urn, make_schema_field_urn
+from datahub.emitter.mce_builder import make_data_flow_urn, make_data_job_urn_with_flow, make_dataset_urn, make_schema_field_urn
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
 from datahub.ingestion.sink.file import write_metadata_file
 from datahub.metadata import schema_classes as model
@@ -15,6 +15,9 @@ ORDERS = make_dataset_urn("postgres", "shop.public.orders (old, kept)")
 DAILY = make_dataset_urn("postgres", "shop.public.daily")
 CHART, DASHBOARD, USER, GROUP = "urn:li:chart:(looker,1)", "urn:li:dashboard:(looker,7)", "urn:li:corpuser:ann", "urn:li:corpGroup:sales"
 DOMAIN = "urn:li:domain:orders"
+FLOW = make_data_flow_urn("airflow", "nightly")
+JOB = make_data_job_urn_with_flow(FLOW, "load daily")
+REPORT = make_dataset_urn("postgres", "shop.public.report")
 
 
 def build_field(name: str, **others: object) -> model.SchemaFieldClass:
@@ -91,6 +94,37 @@ ASPECTS = (
         model.DashboardInfoClass(title="Sales", description="", lastModified=model.ChangeAuditStampsClass(), charts=[CHART]),
     ),
     (make_dataset_urn("postgres", "shop.public.gone"), model.StatusClass(removed=True)),
+    (FLOW, model.DataFlowInfoClass(name="nightly", description="every night")),
+    (JOB, model.DataJobInfoClass(name="load daily", type="SQL", flowUrn=FLOW, externalUrl="https://airflow.internal/nightly")),
+    (
+        JOB,
+        model.DataJobInputOutputClass(
+            inputDatasets=[DAILY],
+            outputDatasets=[],
+            inputDatasetEdges=[model.EdgeClass(destinationUrn=ORDERS)],
+            outputDatasetEdges=[model.EdgeClass(destinationUrn=REPORT)],
+            fineGrainedLineages=[
+                model.FineGrainedLineageClass(
+                    upstreamType=model.FineGrainedLineageUpstreamTypeClass.FIELD_SET,
+                    upstreams=[make_schema_field_urn(DAILY, "mail")],
+                    downstreamType=model.FineGrainedLineageDownstreamTypeClass.FIELD,
+                    downstreams=[make_schema_field_urn(REPORT, "mail")],
+                    transformOperation="COPY",
+                )
+            ],
+        ),
+    ),
+    (
+        JOB,
+        model.DataTransformLogicClass(
+            transforms=[
+                model.DataTransformClass(
+                    queryStatement=model.QueryStatementClass(value="select mail", language=model.QueryLanguageClass.SQL)
+                )
+            ]
+        ),
+    ),
+    (JOB, OWNERS),
 )
 
 

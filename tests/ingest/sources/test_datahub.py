@@ -1,6 +1,6 @@
 """DataHub: files that its own library wrote (scripts/record-datahub), and records written by hand after its metadata model.
 
-No server of it runs here.
+No server of it runs here: DataHub's API is answered as it is documented.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph import model
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Scope, build_column_key, build_dataset_key, build_owner_key, get_current_micros
@@ -29,6 +29,7 @@ from meshline.ingest.sources.datahub.urns import Names, convert_field_path, pars
 from meshline.ingest.sources.reading_loader import Loading, load_reading
 from tests.cli.command import run_command, run_successfully
 from tests.ingest.sources.iceberg_catalog import count_outcomes, read_shown_attributes
+from tests.ingest.sources.json_server import Answer, Asked, Failure, serve_json
 from tests.ingest.sources.test_hive import list_flows
 
 NAMESPACE = "postgres://db:5432"
@@ -226,6 +227,17 @@ def find_domain(graph: LiveGraph, key: AssetKey) -> str:
         return "" if found is None else graph.index.assets.get_key(found).name
 
 
+def is_possible(graph: LiveGraph, start: AssetKey, end: AssetKey) -> bool:
+    """Whether a dataset flows into another as a whole."""
+    with graph.lock:
+        first, last = graph.index.assets.find_by_key(start), graph.index.assets.find_by_key(end)
+        assert first is not None
+        assert last is not None
+        flows = graph.index.lineage.list_flows_from([first])
+        rows = zip(flows.start.tolist(), flows.end.tolist(), flows.covered.tolist(), strict=True)
+        return any(row == (first, last, False) for row in rows)
+
+
 def list_consumed(graph: LiveGraph, name: str) -> set[str]:
     with graph.lock:
         node = graph.index.assets.find_by_key(model.build_consumer_key(name))
@@ -339,6 +351,12 @@ def test_what_its_own_library_writes(graph: LiveGraph, tmp_path: Path) -> None:
     assert (email["tags"], email["nullable"], email["type"]) == (["pii"], True, "varchar")
     assert read_shown_attributes(graph, build_column_key(orders, "id"))["identifies"] is True
     assert list_consumed(graph, "Sales") == {"daily.mail"}
+    assert list_flows(graph, "shop.public.report") == {("shop.public.daily.mail", "shop.public.report.mail", "DIRECT", "IDENTITY")}
+    assert is_possible(graph, orders, build_key("report"))
+    job = model.build_job_key("datahub://airflow", "nightly.load daily")
+    shown = read_shown_attributes(graph, job)
+    assert (shown["sql"], shown["url"]) == ("select mail", "https://airflow.internal/nightly")
+    assert list_owners(graph, job) == {("ann@example.com", "technical"), ("team:Sales", "steward")}
     with graph.lock:
         assert graph.index.assets.find_by_key(build_key("gone")) is None
         product = graph.index.assets.find_by_key(model.build_data_product_key("Daily sales"))
@@ -542,12 +560,108 @@ def test_names_that_two_entities_have(graph: LiveGraph, tmp_path: Path) -> None:
 
 def test_what_is_not_read_is_counted(graph: LiveGraph, tmp_path: Path) -> None:
     patch = propose(ORDERS, "globalTags", [{"op": "add", "path": "/tags/x", "value": {}}], changeType="PATCH")
-    job = propose("urn:li:dataJob:(urn:li:dataFlow:(airflow,f,PROD),j)", "dataJobInputOutput", {"inputDatasets": [], "outputDatasets": []})
-    warnings = load_records(graph, tmp_path, [patch, job]).warnings
-    assert warnings == (
-        "1 record of changeType PATCH not read: they need what a server has; export the aspects as a whole",
-        "lineage of 1 data job is not read: their OpenLineage events have it",
-    )
+    warnings = load_records(graph, tmp_path, [patch]).warnings
+    assert warnings == ("1 record of changeType PATCH not read: they need what a server has; export the aspects as a whole",)
+
+
+JOB = "urn:li:dataJob:(urn:li:dataFlow:(airflow,shop,PROD),load)"
+
+
+def state_lineage(inputs: Sequence[str], outputs: Sequence[str], *fine: Record) -> Record:
+    return propose(JOB, "dataJobInputOutput", {"inputDatasets": inputs, "outputDatasets": outputs, "fineGrainedLineages": list(fine)})
+
+
+def build_fine(start: str, end: str, operation: str | None = None) -> Record:
+    return {"upstreams": [start], "downstreams": [end], "transformOperation": operation}
+
+
+@pytest.mark.parametrize(
+    ("operation", "flow"),
+    [
+        (None, ("shop.public.orders.email", "shop.public.daily.mail", "DIRECT", "")),
+        ("INDIRECT:FILTER", ("shop.public.orders.email", "shop.public.daily.mail", "INDIRECT", "FILTER")),
+        ("INDIRECT:JOIN:DATASET", ("shop.public.orders.email", "shop.public.daily", "INDIRECT", "JOIN")),
+    ],
+)
+def test_data_jobs_are_jobs_through_which_columns_flow(
+    graph: LiveGraph, tmp_path: Path, operation: str | None, flow: tuple[str, str, str, str]
+) -> None:
+    fine = build_fine(build_field_urn(ORDERS, "email"), build_field_urn(DAILY, "mail"), operation)
+    loading = load_records(graph, tmp_path, [state_lineage([ORDERS], [DAILY], fine)], platforms={**PLATFORMS, "airflow": "prod"})
+    assert (loading.refused, loading.warnings) == ((), ())
+    assert list_flows(graph, "shop.public.daily") == {flow}
+    key = model.build_job_key("prod", "shop.load")
+    with graph.lock:
+        node = graph.index.assets.find_by_key(key)
+        assert node is not None
+        reads, writes = (graph.index.ownership.list_edges(node, type_) for type_ in (EdgeType.READS, EdgeType.WRITES))
+        assert [graph.index.assets.get_key(edge.end) for edge in (*reads, *writes)] == [build_key("orders"), build_key("daily")]
+
+
+def test_inputs_without_lineage_of_columns_flow_as_a_whole(graph: LiveGraph, tmp_path: Path) -> None:
+    fine = build_fine(build_field_urn(ORDERS, "email"), build_field_urn(DAILY, "mail"))
+    load_records(graph, tmp_path, [state_lineage([ORDERS, MODEL], [DAILY], fine)])
+    assert list_flows(graph, "shop.public.daily") == {("shop.public.orders.email", "shop.public.daily.mail", "DIRECT", "")}
+    assert is_possible(graph, build_dataset_key("datahub://dbt", "shop.public.daily"), build_key("daily"))
+    assert not is_possible(graph, build_key("orders"), build_key("daily")), "its columns are known"
+
+
+def test_a_data_job_that_is_none_is_refused(graph: LiveGraph, tmp_path: Path) -> None:
+    bad = propose("urn:li:dataJob:(x,load)", "dataJobInputOutput", {})
+    loading = load_records(graph, tmp_path, [bad])
+    assert [str(one) for one in loading.refused] == [
+        "urn:li:dataJob:(x,load): this is no URN of a data job; accepted is urn:li:dataJob:(FLOW,ID)"
+    ]
+
+
+def answer_as_server(records: Sequence[Record], page: int) -> Answer:
+    """Pages of entities as DataHub's OpenAPI (v3) describes them."""
+    entities: dict[str, Record] = {}
+    for record in records:
+        if "aspect" in record:
+            entities.setdefault(record["entityUrn"], {})[record["aspectName"]] = {"value": record["aspect"]["json"]}
+        else:
+            (snapshot,) = record["proposedSnapshot"].values()
+            for aspect in snapshot["aspects"]:
+                (name, value), *_ = aspect.items()
+                short = name.rpartition(".")[2]
+                entities.setdefault(snapshot["urn"], {})[short[0].lower() + short[1:]] = {"value": value}
+
+    def answer(asked: Asked) -> object:
+        if asked.authorization != "Bearer secret":
+            return Failure(401, {"message": "no"})
+        type_ = asked.path.removeprefix("/openapi/v3/entity/")
+        if type_ == "corpgroup":
+            return Failure(404, {"message": "unknown"})
+        found = [{"urn": urn, **aspects} for urn, aspects in entities.items() if urn.split(":")[2].lower() == type_]
+        first = int(asked.parameters.get("scrollId", "0"))
+        more = {"scrollId": str(first + page)} if first + page < len(found) else {}
+        return {"entities": found[first : first + page], **more}
+
+    return answer
+
+
+def test_a_server_states_what_its_export_states(graph: LiveGraph, tmp_path: Path) -> None:
+    with serve_json(answer_as_server(RECORDS, 2)) as url:
+        source = build_source(files=(), url=url, token="${TOKEN}")
+        context = build_context(graph, Naming(), tmp_path, source.source)._replace(variables={"TOKEN": "secret"}.get)
+        loading = load_reading(graph, source.read(context), get_current_micros())
+        assert loading.refused == ()
+        assert any("entities of the type corpgroup are not read" in warning for warning in loading.warnings)
+        refused = build_source(files=(), url=url, token="wrong")
+        with pytest.raises(StoreUnavailable, match="refuses access"):
+            refused.read(context)
+    other = LiveGraph.open(open_store("sqlite://"))
+    load_records(other, tmp_path, [one for one in RECORDS if one.get("entityUrn") != "urn:li:corpGroup:9f3"])
+    with graph.lock, other.lock:
+        first, second = graph.index.dump(), other.index.dump()
+        assert (first.assets, first.flows) == (second.assets, second.flows)
+
+
+def test_either_files_or_an_address_is_given() -> None:
+    for keys in ({"files": ()}, {"url": "http://datahub"}):
+        with pytest.raises(ValidationError, match="either files or url"):
+            build_source(**keys)
 
 
 def test_limits(graph: LiveGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,13 @@ class Domains(Aspect, frozen=True):
     domains: list[str] = []
 
 
+class Link(Aspect, frozen=True):
+    """A link to another entity, such as of a product to its assets or of a dashboard to its charts."""
+
+    destination_urn: str
+    output_port: bool | None = None
+
+
 class Upstream(Aspect, frozen=True):
     dataset: str
 
@@ -93,6 +100,39 @@ class FineGrainedLineage(Aspect, frozen=True):
     transform_operation: str | None = None
 
 
+class FlowInfo(Aspect, frozen=True):
+    """Of a data flow or a data job."""
+
+    name: str | None = None
+    description: str | None = None
+    external_url: str | None = None
+    custom_properties: Mapping[str, str] | None = None
+
+
+class JobLineage(Aspect, frozen=True):
+    """What a data job reads and writes. Edges are the newer form of the lists."""
+
+    input_datasets: list[str] | None = None
+    input_dataset_edges: list[Link] | None = None
+    output_datasets: list[str] | None = None
+    output_dataset_edges: list[Link] | None = None
+    fine_grained_lineages: list[FineGrainedLineage] | None = None
+
+
+class Statement(Aspect, frozen=True):
+    """A text of a query."""
+
+    value: str | None = None
+
+
+class Transform(Aspect, frozen=True):
+    query_statement: Statement | None = None
+
+
+class TransformLogic(Aspect, frozen=True):
+    transforms: list[Transform] | None = None
+
+
 class UpstreamLineage(Aspect, frozen=True):
     upstreams: list[Upstream] = []
     fine_grained_lineages: list[FineGrainedLineage] | None = None
@@ -100,6 +140,7 @@ class UpstreamLineage(Aspect, frozen=True):
 
 class Siblings(Aspect, frozen=True):
     siblings: list[str] = []
+    primary: bool | None = None
 
 
 class Status(Aspect, frozen=True):
@@ -109,13 +150,6 @@ class Status(Aspect, frozen=True):
 class PlatformInstance(Aspect, frozen=True):
     platform: str
     instance: str | None = None
-
-
-class Link(Aspect, frozen=True):
-    """A link to another entity, of a product to its assets or of a dashboard to its charts."""
-
-    destination_urn: str
-    output_port: bool | None = None
 
 
 class DataProduct(Aspect, frozen=True):
@@ -168,6 +202,12 @@ ASPECTS: Mapping[str, type[Aspect]] = {
     "glossaryTerms": GlossaryTerms,
     "domains": Domains,
     "upstreamLineage": UpstreamLineage,
+    "dataFlowInfo": FlowInfo,
+    "editableDataFlowProperties": Properties,
+    "dataJobInfo": FlowInfo,
+    "editableDataJobProperties": Properties,
+    "dataJobInputOutput": JobLineage,
+    "dataTransformLogic": TransformLogic,
     "siblings": Siblings,
     "status": Status,
     "dataPlatformInstance": PlatformInstance,

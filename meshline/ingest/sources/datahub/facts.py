@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from glob import escape
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from meshline.ingest.sources.datahub.aspects import (
     Domains,
     EditableSchemaMetadata,
     Field,
+    FineGrainedLineage,
     GlobalTags,
     GlossaryTerms,
     Ownership,
@@ -33,6 +34,8 @@ from meshline.ingest.sources.datahub.parse import Entities
 from meshline.ingest.sources.datahub.urns import (
     DATASET,
     MAX_NAME,
+    OWN_NAME,
+    OWN_NAMESPACE,
     Names,
     convert_field_path,
     get_urn_id,
@@ -146,7 +149,7 @@ class CatalogFacts:
                 sql=((view and view.view_logic) or "")[:MAX_SQL],
                 tags=list[Json](named.tags),
                 glossary_terms=list[Json](named.terms),
-                properties=select_properties((stated and stated.custom_properties) or {}),
+                properties=select_properties(list_properties(stated.custom_properties if stated is not None else None)),
                 datahub_urn=urn,
             ),
         )
@@ -192,9 +195,13 @@ class CatalogFacts:
 
     def _build_edges(self, key: AssetKey, urn: str, named: Named) -> Iterator[EdgeFact]:
         yield from build_owner_edges(named, key)
+        why = {"why": "siblings in DataHub"}
+        is_shown = self._names.is_stated(urn) and (self._entities.find(urn, "siblings", Siblings) or Siblings()).primary
         for other in self._list_siblings(key, urn):
             first, second = sorted((key, other))
-            yield EdgeFact(EdgeType.SAME_AS, first, second, {"why": "siblings in DataHub"})
+            yield EdgeFact(EdgeType.SAME_AS, first, second, why)
+            if is_shown:  # the name that the exporting program shows
+                yield EdgeFact(EdgeType.SAME_AS, other, key, {**why, "type": "TABLE"})
 
     def _list_siblings(self, key: AssetKey, urn: str) -> list[AssetKey]:
         """The datasets that DataHub shows as one with this one, such as a model of dbt and its table."""
@@ -206,30 +213,44 @@ class CatalogFacts:
         stated = self._entities.find(urn, "upstreamLineage", UpstreamLineage)
         if stated is None:
             return
-        same = {key, *self._list_siblings(key, urn)}
+        same = set(self._list_siblings(key, urn))
         upstream = {found for one in stated.upstreams if (found := self.locate(one.dataset, urn)) is not None}
         columns = self._list_column_flows(key, urn, stated)
         whole = {flow.start for flow in columns if flow.start.kind is model.AssetKind.DATASET}
-        fine = {_get_dataset(flow.start) for flow in columns} - whole
-        yield from (flow for flow in columns if flow.start.kind is model.AssetKind.COLUMN and _get_dataset(flow.start) not in same)
+        fine = {get_dataset(flow.start) for flow in columns} - whole
+        yield from (flow for flow in columns if flow.start.kind is model.AssetKind.COLUMN and get_dataset(flow.start) not in same)
+        if not self._names.is_stated(urn):  # a MERGE into it: it is unknown which of its columns flow into which, but hardly all into all
+            same.add(key)
         for start in sorted((upstream | whole | fine) - same):
             yield Flow(start, key, covered=start in fine)
 
     def _list_column_flows(self, key: AssetKey, urn: str, stated: UpstreamLineage) -> list[Flow]:
-        """From columns to columns; a flow from a dataset states that it is unknown which of its columns flow."""
+        return [flow for flow in self.list_fine_flows(urn, stated.fine_grained_lineages or (), key) if flow.end.parts[:2] == key.parts]
+
+    def list_fine_flows(
+        self, urn: str, stated: Iterable[FineGrainedLineage], output: AssetKey | None = None, job: AssetKey | None = None
+    ) -> list[Flow]:
+        """From columns to columns, or to a dataset as a whole; a flow from a dataset states that it is unknown which of its columns flow.
+
+        `urn`: of the dataset (`output`) or job that states these.
+        """
         found: list[Flow] = []
-        for one in stated.fine_grained_lineages or ():
-            ends = [end for text in one.downstreams or () if (end := self.locate_column(text, urn)) is not None and end[0] == key]
-            subtype = "IDENTITY" if (one.transform_operation or "").upper() in _COPIES else ""
+        for one in stated:
+            ends = [end for text in one.downstreams or () if (end := self.locate_column(text, urn)) is not None]
+            outputs = sorted({end[0] for end in ends}) or ([] if output is None else [output])
+            kind = parse_operation(one.transform_operation)
             for text in one.upstreams or ():
                 if text.startswith(DATASET):
                     start = self.locate(text, urn)
-                    found += [] if start is None else [Flow(start, key)]
+                    found += [] if start is None else [Flow(start, end, job=job) for end in outputs]
                 elif (origin := self.locate_column(text, urn)) is not None:
                     column = model.build_column_key(*origin)
-                    found += [Flow(column, model.build_column_key(*end), FlowType.DIRECT, subtype) for end in ends]
+                    targets = outputs if kind.is_whole else [model.build_column_key(*end) for end in ends]
+                    type_ = FlowType.INDIRECT if kind.is_whole else kind.type
+                    found += [Flow(column, end, type_, kind.subtype, kind.masking, job=job) for end in targets]
                 if len(found) > MAX_FLOWS:
-                    raise InvalidInput(f"more than {MAX_FLOWS} flows of columns into the dataset", shorten_urn(urn))
+                    what = "the dataset" if job is None else "the datasets of the job"
+                    raise InvalidInput(f"more than {MAX_FLOWS} flows of columns into {what}", shorten_urn(urn))
         return found
 
     def _build_products(self) -> Iterator[Entry]:
@@ -338,6 +359,26 @@ class CatalogFacts:
         return ((stated.name if stated is not None else None) or get_urn_id(urn))[:MAX_NAME]
 
 
+class Operation(NamedTuple):
+    """What a `transformOperation` states. `is_whole`: it decides the rows of the dataset, not values of the columns."""
+
+    type: FlowType = FlowType.DIRECT
+    subtype: str = ""
+    masking: bool = False
+    is_whole: bool = False
+
+
+def parse_operation(text: str | None) -> Operation:
+    """`DIRECT:IDENTITY`, `INDIRECT:FILTER:DATASET` and `DIRECT:TRANSFORMATION:MASKED`, as `meshline export datahub` writes them; or the
+    text of another producer, of which only a copy is understood.
+    """
+    words = (text or "").strip().split(":")
+    if words[0] not in ("DIRECT", "INDIRECT"):
+        return Operation(subtype="IDENTITY" if words[0].upper() in _COPIES else "")
+    marks = frozenset(words[2:])
+    return Operation(FlowType(words[0]), words[1] if len(words) > 1 else "", "MASKED" in marks, "DATASET" in marks)
+
+
 def build_owner_edges(named: Named, key: AssetKey) -> list[EdgeFact]:
     """Who owns an asset."""
     return [EdgeFact(EdgeType.OWNS, model.build_owner_key(name), key, {"type": type_}) for name, type_ in named.owners]
@@ -349,9 +390,14 @@ def _name_owner_type(type_: str | None, urn: str | None) -> str:
     return _OWNER_TYPES.get(name) or (name.lower() if name not in ("", "NONE", "CUSTOM") else "technical")
 
 
+def list_properties(stated: Mapping[str, str] | None) -> dict[str, str]:
+    """Custom properties without those that name the dataset or job."""
+    return {name: value for name, value in (stated or {}).items() if name not in (OWN_NAMESPACE, OWN_NAME)}
+
+
 def _choose_description(edited: Properties | None, stated: Properties | None) -> str:
     return next((one.description for one in (edited, stated) if one is not None and one.description), "")[:MAX_TEXT]
 
 
-def _get_dataset(key: AssetKey) -> AssetKey:
+def get_dataset(key: AssetKey) -> AssetKey:
     return model.build_dataset_key(*key.parts[:2])

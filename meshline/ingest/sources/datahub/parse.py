@@ -50,6 +50,10 @@ class _Payload(Struct):
     value: str | None = None
 
 
+class _AnsweredAspect(Struct):
+    value: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class _Change(NamedTuple):
     """What a record states of an aspect. None: it was deleted."""
 
@@ -61,6 +65,7 @@ class _Change(NamedTuple):
 _decode_one = msgspec.json.Decoder(msgspec.Raw)
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw])
 _decode_record = msgspec.json.Decoder(_MetadataRecord)
+_decode_answered = msgspec.json.Decoder(_AnsweredAspect)
 _decode_payload = msgspec.json.Decoder(_Payload | None)
 
 
@@ -98,6 +103,21 @@ class Entities:
                 urn = urns[0] if urns else ""
                 about = f"{shorten_urn(urn)}: " if urn else ""
                 yield InvalidInput(f"{about}this record cannot be read: {what[:_SHOWN]}; {ACCEPTED}", place), urn
+
+    def add_entity(self, urn: str, aspects: Mapping[str, msgspec.Raw]) -> None:
+        """Add an entity as a server answers: its aspects by their names. Raises InvalidInput; the entity is then broken."""
+        urns: list[str] = []
+        try:
+            _check_urn(urn, urns)
+            for name, data in aspects.items():
+                if name in ASPECTS:
+                    self._put(urn, name, 0, self._convert_aspect(name, bytes(_decode_answered.decode(data).value)))
+                else:
+                    self._put(urn, name, 0, Aspect())
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            self.broken.update(urns)
+            what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise InvalidInput(f"this entity cannot be read: {what[:_SHOWN]}", shorten_urn(urn)) from error
 
     def find(self, urn: str, name: str, shape: type[T]) -> T | None:
         """An aspect of an entity; None if there is none."""

@@ -17,9 +17,14 @@ from meshline.words import format_count
 MAX_NAME = 1_000  # characters of a name
 MAX_URN = 4_000  # characters
 PROD = "PROD"
+FLOW, JOB = "urn:li:dataFlow:(", "urn:li:dataJob:("
+# Custom properties with the name that the exporting program (`meshline export datahub`) has for a dataset or job.
+OWN_NAMESPACE, OWN_NAME = "meshline.namespace", "meshline.name"
 DATASET, FIELD, PLATFORM = "urn:li:dataset:(", "urn:li:schemaField:(", "urn:li:dataPlatform:"
 _DATASET = re.compile(r"urn:li:dataset:\(urn:li:dataPlatform:([^,()]+),(.+),([A-Za-z_0-9-]+)\)", re.DOTALL)
 _FIELD = re.compile(r"urn:li:schemaField:\((urn:li:dataset:\(.+?,[A-Za-z_0-9-]+\)),(.+)\)", re.DOTALL)
+_JOB = re.compile(r"urn:li:dataJob:\((urn:li:dataFlow:\(.+\)),([^,]+)\)", re.DOTALL)
+_FLOW = re.compile(r"urn:li:dataFlow:\(([^,()]+),(.+),([^,()]+)\)", re.DOTALL)
 _INSTANCE = re.compile(r"urn:li:dataPlatformInstance:\(urn:li:dataPlatform:([^,()]+),(.+)\)", re.DOTALL)
 _ENCODED = re.compile(r"%(2C|28|29)", re.IGNORECASE)  # what DataHub encodes in a part of a URN
 _TOKEN = re.compile(r"\[(?:version|type|key)=[^\]]*\]\.?")  # of the second version of field paths: [version=2.0].[type=string].name
@@ -69,6 +74,27 @@ def split_field_urn(urn: str) -> tuple[str, str] | None:
     return None if match is None else (match[1], convert_field_path(decode_part(match[2])))
 
 
+class FlowUrn(NamedTuple):
+    """The parts of the URN of a data flow, such as a DAG of Airflow. `env`: the cluster, such as PROD."""
+
+    orchestrator: str
+    name: str
+    env: str
+
+
+def parse_flow_urn(urn: str) -> FlowUrn | None:
+    """None for a URN that is none of a data flow, or has a name that is too long."""
+    match = _FLOW.fullmatch(urn) if len(urn) <= MAX_URN and not _CONTROL.search(urn) else None
+    name = "" if match is None else decode_part(match[2])
+    return None if match is None or len(name) > MAX_NAME else FlowUrn(match[1], name, match[3].upper())
+
+
+def parse_job_urn(urn: str) -> tuple[str, str] | None:
+    """The URN of the data flow and the id of a data job; None for a URN that is none."""
+    match = _JOB.fullmatch(urn) if len(urn) <= MAX_URN and not _CONTROL.search(urn) else None
+    return None if match is None else (match[1], decode_part(match[2]))
+
+
 def convert_field_path(path: str) -> str:
     """`address.city` of `[version=2.0].[type=Order].[type=Address].address.[type=string].city`."""
     return _TOKEN.sub("", path).strip(".")
@@ -96,10 +122,28 @@ def shorten_urn(urn: str) -> str:
     return shown if len(shown) <= 200 else f"{shown[:200]}..."
 
 
-class Names:
-    """The names of datasets. `instances`: those of each platform. `own`: by the URN of a dataset, the instance that it states, or ''."""
+def find_stated_name(properties: Mapping[str, str] | None) -> tuple[str, str] | None:
+    """The namespace and name that custom properties state; None if they state none that is usable."""
+    namespace, name = (properties or {}).get(OWN_NAMESPACE), (properties or {}).get(OWN_NAME)
+    if namespace is None or not name or len(namespace) > MAX_URN or len(name) > MAX_NAME or _CONTROL.search(namespace + name):
+        return None
+    return namespace, name
 
-    def __init__(self, platforms: Platforms, instances: Mapping[str, set[str]], own: Mapping[str, str], context: Context) -> None:
+
+class Names:
+    """The names of datasets. `instances`: those of each platform. `own`: by the URN of a dataset, the instance that it states, or ''.
+    `stated`: by the URN of a dataset, the namespace and name that its own properties state.
+    """
+
+    def __init__(
+        self,
+        platforms: Platforms,
+        instances: Mapping[str, set[str]],
+        own: Mapping[str, str],
+        context: Context,
+        stated: Mapping[str, tuple[str, str]] | None = None,
+    ) -> None:
+        self._stated = stated or {}
         self._platforms = {key: PlatformName(namespace=one) if isinstance(one, str) else one for key, one in platforms.items()}
         self._own = own
         self._context = context
@@ -115,9 +159,19 @@ class Names:
         """The dataset of a URN. Raises InvalidInput for a URN that is none."""
         return self._find(urn)[0]
 
+    def is_stated(self, urn: str) -> bool:
+        """Whether the dataset's own properties state its name."""
+        return urn in self._stated
+
     def name_column(self, urn: str, path: str) -> str:
         """A column's name as the dataset's platform writes it."""
         return _write_name(path, self._find(urn)[1])
+
+    def find_job_namespace(self, flow: FlowUrn) -> str:
+        """The namespace of the jobs of a data flow: by the key of its orchestrator."""
+        key = f"{flow.orchestrator}{'' if flow.env == PROD else f'@{flow.env}'}"
+        place = self._platforms.get(key)
+        return f"datahub://{key}" if place is None else self._context.resolve_namespace(place.namespace)
 
     def list_warnings(self) -> Iterator[str]:
         """The platforms whose datasets are not located."""
@@ -133,6 +187,8 @@ class Names:
 
     def _build(self, urn: str) -> tuple[AssetKey, PlatformName | None]:
         parts = parse_dataset_urn(urn)
+        if urn in self._stated:
+            return self._context.naming.normalise_dataset(*self._stated[urn]), None
         instance = self._find_instance(urn, parts)
         name = parts.name[len(instance) + 1 :] if instance else parts.name
         key = f"{parts.platform}{f'/{instance}' if instance else ''}{'' if parts.env == PROD else f'@{parts.env}'}"

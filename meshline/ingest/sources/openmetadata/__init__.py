@@ -1,0 +1,1 @@
+"""OpenMetadata. `catalog_reader` reads `entities`, `service_names` gives datasets the names of OpenLineage, `facts` builds entries."""
