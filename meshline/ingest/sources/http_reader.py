@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -54,6 +54,18 @@ class _Error(msgspec.Struct):
     message: str = ""
 
 
+def read_if_allowed(read: Callable[[], T]) -> T | None:
+    """What a call reads that only some accounts may read, or only some versions have; None if this one may not."""
+    try:
+        return read()
+    except AccessRefused:
+        return None
+    except RefusedAnswer as error:
+        if error.status == 404:
+            return None
+        raise
+
+
 class HttpReader:
     """A client of one program, for several threads. It raises only MeshlineError."""
 
@@ -66,9 +78,22 @@ class HttpReader:
     @classmethod
     @contextmanager
     def connect(
-        cls, program: Program, url: str, redact: Redaction, *, suffix: str = "", headers: Mapping[str, str], connections: int = 1
+        cls,
+        program: Program,
+        url: str,
+        redact: Redaction,
+        *,
+        suffix: str = "",
+        headers: Mapping[str, str],
+        sign_in: Callable[[HttpReader], Mapping[str, str]] | None = None,
+        connections: int = 1,
     ) -> Iterator[HttpReader]:
-        """A client for the program at an address, of which a suffix is dropped. Nothing is sent yet. Raises InvalidInput."""
+        """A client for the program at an address, of which a suffix is dropped. Nothing is sent yet, unless `sign_in` asks the program for
+        further headers. Raises InvalidInput, and what `sign_in` raises.
+        """
+        if sign_in is not None:
+            with cls.connect(program, url, redact, suffix=suffix, headers=headers) as reader:
+                headers = {**headers, **sign_in(reader)}
         base = url.strip().rstrip("/")
         base = base.removesuffix(suffix) if suffix else base
         try:
@@ -96,9 +121,17 @@ class HttpReader:
         """
         return self._decode(shape, address, self._request_again("GET", address, None))
 
+    def read_text(self, address: str) -> str:
+        """An answer that is plain text. Raises as `read`."""
+        return self._request_again("GET", address, None).decode(errors="replace")
+
     def send(self, shape: type[T], address: str, body: object) -> T:
         """The answer to a POST request that changes nothing, such as a sign-in or a query. `body`: as JSON. Raises as `read`."""
         return self._decode(shape, address, self._request_again("POST", address, body))
+
+    def send_form(self, shape: type[T], address: str, form: Mapping[str, str]) -> T:
+        """As `send`, with the fields of a form."""
+        return self._decode(shape, address, self._request_again("POST", address, urlencode(form).encode()))
 
     def _decode(self, shape: type[T], address: str, data: bytes) -> T:
         try:
@@ -131,7 +164,9 @@ class HttpReader:
 
     def _request(self, method: str, address: str, body: object) -> tuple[int, bytes]:
         end = time.monotonic() + ANSWER_SECONDS
-        with self._client.stream(method, self.url + address, json=body) as response:
+        form = {"content": body, "headers": {"Content-Type": "application/x-www-form-urlencoded"}} if isinstance(body, bytes) else None
+        sent: Any = form or {"json": body}
+        with self._client.stream(method, self.url + address, **sent) as response:
             data = bytearray()
             for part in response.iter_bytes():
                 data += part

@@ -29,6 +29,15 @@ def expand_variables(text: str, where: str, variables: Variables) -> str:
     return _VARIABLE.sub(get_value, text)
 
 
+def expand_keys(written: Mapping[str, str], variables: Variables) -> tuple[dict[str, str], Redaction]:
+    """The values of a source's keys with every `${NAME}` replaced, and what keeps the secret ones out of messages.
+
+    Raises InvalidInput that names a variable that is not set.
+    """
+    values = {key: expand_variables(text, key, variables) for key, text in written.items()}
+    return values, Redaction(written, values)
+
+
 Properties: TypeAlias = dict[str, Union[str, int, float, bool, "Properties"]]
 
 MAX_MESSAGE = 300  # characters of a server's message that are shown

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, require_extra
 from meshline.ingest.sources.base import Context, Reading, Source
 from meshline.ingest.sources.dashboards.database_names import DatabaseName
 from meshline.ingest.sources.dashboards.metabase_api import MetabaseClient
-from meshline.ingest.sources.secrets import Redaction, expand_variables
+from meshline.ingest.sources.secrets import expand_keys
 
 
 class Metabase(Source):
@@ -26,16 +26,15 @@ class Metabase(Source):
     )
 
     def read(self, context: Context) -> Reading:
-        """All dashboards, questions and models that the account may read. Raises InvalidInput, StoreUnavailable."""
-        from meshline.ingest.sources.dashboards.metabase_reader import MetabaseReader  # noqa: PLC0415 - sqlglot is an extra
+        """All dashboards, questions and models that the account may read. Raises InvalidInput, StoreUnavailable, MissingExtra."""
+        with require_extra("sql", "reading Metabase"):
+            from meshline.ingest.sources.dashboards.metabase_reader import MetabaseReader  # noqa: PLC0415
 
         written = {"url": self.url, "api_key": self.api_key, "user": self.user, "password": self.password}
-        values = {key: expand_variables(text, key, context.variables) for key, text in written.items()}
+        values, redact = expand_keys(written, context.variables)
         if not values["api_key"] and not (values["user"] and values["password"]):
             raise InvalidInput("give an API key, or a user and a password", "api_key")
-        with MetabaseClient.connect(
-            values["url"], values["api_key"], values["user"], values["password"], Redaction(written, values)
-        ) as client:
+        with MetabaseClient.connect(values["url"], values["api_key"], values["user"], values["password"], redact) as client:
             reader = MetabaseReader(client, self.databases, context)
             items = list(reader.read_items())
         return Reading(self.source, items, complete=True, warnings=reader.list_warnings())

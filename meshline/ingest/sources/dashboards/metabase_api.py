@@ -10,7 +10,7 @@ import msgspec
 
 from meshline.ingest.sources.dashboards.database_names import Database as Location
 from meshline.ingest.sources.dashboards.database_names import parse_address
-from meshline.ingest.sources.http_reader import AccessRefused, HttpReader, Program, RefusedAnswer
+from meshline.ingest.sources.http_reader import HttpReader, Program, read_if_allowed
 from meshline.ingest.sources.secrets import Redaction
 
 T = TypeVar("T")
@@ -227,12 +227,12 @@ class MetabaseClient:
     @contextmanager
     def connect(cls, url: str, api_key: str, user: str, password: str, redact: Redaction) -> Iterator[MetabaseClient]:
         """A client with an API key, or one that has signed in. Raises InvalidInput, StoreUnavailable."""
-        headers = {"x-api-key": api_key}
-        if not api_key:
-            with HttpReader.connect(PROGRAM, url, redact, suffix=PREFIX, headers={}) as reader:
-                session = reader.send(_SignedIn, f"{PREFIX}/session", {"username": user, "password": password}).id
-            headers = {"X-Metabase-Session": session}
-        with HttpReader.connect(PROGRAM, url, redact, suffix=PREFIX, headers=headers) as reader:
+
+        def authenticate(reader: HttpReader) -> dict[str, str]:
+            return {"X-Metabase-Session": reader.send(_SignedIn, f"{PREFIX}/session", {"username": user, "password": password}).id}
+
+        headers = {"x-api-key": api_key} if api_key else {}
+        with HttpReader.connect(PROGRAM, url, redact, suffix=PREFIX, headers=headers, sign_in=None if api_key else authenticate) as reader:
             yield cls(reader)
 
     def read_list(self, shape: type[T], address: str) -> list[T]:
@@ -247,11 +247,4 @@ class MetabaseClient:
 
     def read_optional(self, shape: type[T], address: str) -> list[T] | None:
         """A list that only some accounts may read, or only some versions have; None if this one may not."""
-        try:
-            return self.read_list(shape, address)
-        except AccessRefused:
-            return None
-        except RefusedAnswer as error:
-            if error.status == 404:
-                return None
-            raise
+        return read_if_allowed(lambda: self.read_list(shape, address))

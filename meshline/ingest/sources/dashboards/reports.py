@@ -26,11 +26,23 @@ class Use(NamedTuple):
     dataset: AssetKey
     column: str = ""
 
+    @property
+    def target(self) -> AssetKey:
+        """The asset that is used."""
+        return model.build_column_key(self.dataset, self.column) if self.column else self.dataset
+
+
+def spell_use(use: Use, context: Context) -> Use:
+    """A use of a column as the graph spells it. One that the dataset is known not to have was made on the way, of unknown columns."""
+    known = {column.name.casefold(): column.name for column in context.columns_of(use.dataset)}
+    return use._replace(column=known.get(use.column.casefold(), "")) if known else use
+
 
 class Report(NamedTuple):
     """A dashboard, or a chart that is on none. `id`: of the tool, stable over renames. `type`: the type of the consumer.
 
     `owners`: their e-mail addresses, else names. `attributes`: what else is known of it. `time`: of its last change, in microseconds.
+    `purposes`: what for, by use.
     """
 
     id: str
@@ -43,6 +55,7 @@ class Report(NamedTuple):
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, Json] = {}
     time: int | None = None
+    purposes: Mapping[Use, str] = {}
 
 
 class ModelColumn(NamedTuple):
@@ -54,7 +67,7 @@ class ModelColumn(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A dataset of the tool, made of tables. `flows`: into it and its columns."""
+    """A dataset of the tool, made of tables. `flows`: into it and its columns. `attributes`: what else is known of it."""
 
     key: AssetKey
     title: str
@@ -64,11 +77,21 @@ class Model(NamedTuple):
     description: str = ""
     owners: tuple[str, ...] = ()
     time: int | None = None
+    tags: tuple[str, ...] = ()
+    dataset_type: str = "MODEL"
+    attributes: Mapping[str, Json] = {}
 
 
 def build_model_entry(found: Model, context: Context) -> Entry:
     """The statement about a model."""
-    about = drop_empty_attributes(dataset_type="MODEL", title=found.title, description=found.description, sql=found.sql)
+    about = drop_empty_attributes(
+        dataset_type=found.dataset_type,
+        title=found.title,
+        description=found.description,
+        sql=found.sql,
+        tags=list[Json](found.tags),
+        **found.attributes,
+    )
     assets = [AssetFact(found.key, about)]
     edges: list[EdgeFact] = []
     for position, column in enumerate({column.name: column for column in found.columns}.values(), start=1):
@@ -76,7 +99,7 @@ def build_model_entry(found: Model, context: Context) -> Entry:
         edges.append(EdgeFact(EdgeType.HAS_COLUMN, found.key, key, {"position": position}))
         if attributes := drop_empty_attributes(type=column.type, description=column.description):
             assets.append(AssetFact(key, attributes))
-    owners, owned = _build_owners(found.owners, found.key, context)
+    owners, owned = build_owner_facts(found.owners, found.key, context)
     facts = Facts((*assets, *owners), (*edges, *owned), tuple(dict.fromkeys(found.flows)))
     return Entry(("model", *found.key.parts), encode_facts(facts), found.time)
 
@@ -104,18 +127,16 @@ def _build_report_entry(report: Report, name: str, context: Context) -> Entry:
         tags=list[Json](report.tags),
         **report.attributes,
     )
-    whole = {use.dataset for use in report.uses if not use.column}
-    targets = sorted(use.dataset if not use.column else model.build_column_key(use.dataset, use.column) for use in report.uses)
-    edges = [EdgeFact(EdgeType.CONSUMES, key, target, _describe_use(target, whole)) for target in targets]
-    owners, owned = _build_owners(report.owners, key, context)
+    edges = [EdgeFact(EdgeType.CONSUMES, key, use.target, _describe_use(use, report.purposes.get(use, ""))) for use in sorted(report.uses)]
+    owners, owned = build_owner_facts(report.owners, key, context)
     return Entry(("report", report.id), encode_facts(Facts((AssetFact(key, attributes), *owners), (*edges, *owned))), report.time)
 
 
-def _describe_use(target: AssetKey, whole: set[AssetKey]) -> Mapping[str, Json]:
-    return {"purpose": "its columns are not stated"} if target in whole else {}
+def _describe_use(use: Use, purpose: str) -> dict[str, Json]:
+    return drop_empty_attributes(purpose="; ".join(filter(None, (purpose, "" if use.column else "its columns are not stated"))))
 
 
-def _build_owners(owners: Iterable[str], of: AssetKey, context: Context) -> tuple[list[AssetFact], list[EdgeFact]]:
+def build_owner_facts(owners: Iterable[str], of: AssetKey, context: Context) -> tuple[list[AssetFact], list[EdgeFact]]:
     """The owners of an asset: the people that the graph knows by their address, else the names."""
     assets: list[AssetFact] = []
     edges: list[EdgeFact] = []

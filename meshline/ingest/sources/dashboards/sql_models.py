@@ -12,13 +12,14 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, Flow, build_dataset_key
 from meshline.ingest.sources.dashboards.reports import Use
 from meshline.ingest.sources.sql.facts import Statement, build_table_facts
-from meshline.sql.dialects import get_rules
+from meshline.sql.dialects import get_any_rules
 from meshline.sql.script import Lineage, Relation, ScriptReader, parse_piece, split_script
 
 MAX_EXPRESSION = 20_000  # characters
 _VALUE, _STEP = re.compile(r"\{\{.*?\}\}", re.DOTALL), re.compile(r"\{[%#].*?[%#]\}", re.DOTALL)  # of Jinja and of Metabase
 _OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)  # a clause that Metabase leaves out without a value
 _FROM = re.compile(r"\b(?:from|join)\s+((?:[\w$]+|\"[^\"]+\"|`[^`]+`)(?:\s*\.\s*(?:[\w$]+|\"[^\"]+\"|`[^`]+`))*)", re.IGNORECASE)
+_PROJECT = re.compile(r"`?[\w-]+(?:\.[\w-]+)*`?")  # BigQuery's names may have hyphens
 _PART = re.compile(r"[\w$]+|\"[^\"]+\"|`[^`]+`")
 
 
@@ -76,12 +77,27 @@ def list_expression_columns(sql: str, dialect: str) -> list[str]:
     """The columns that an expression over one table reads, such as `SUM(amount - tax)`. Raises InvalidInput if it cannot be read."""
     if len(sql) > MAX_EXPRESSION:
         raise InvalidInput(f"an expression has more than {MAX_EXPRESSION} characters")
-    rules = get_rules(dialect)
+    rules = get_any_rules(dialect)
     found: dict[str, None] = {}
     for piece in split_script(rules, f"SELECT {_fill_templates(sql)}", "expression"):
         for node in parse_piece(rules, piece):
-            found.update(dict.fromkeys(column.name for column in node.find_all(exp.Column) if column.name))
+            found.update(dict.fromkeys(rules.spell_column(column.this) for column in node.find_all(exp.Column) if column.name))
     return list(found)
+
+
+def parse_table(text: str, dialect: str) -> Relation | None:
+    """The table that a text names, such as `shop.orders` or "shop"."orders" AS o; None if it is another expression."""
+    if dialect == "bigquery" and _PROJECT.fullmatch(text.strip()):
+        return tuple(text.strip(" `\n").split("."))
+    match = _FROM.match(f"FROM {text.strip()}") if text.strip() and len(text) <= MAX_EXPRESSION else None
+    rest = f"FROM {text.strip()}"[match.end() :].strip() if match is not None else "?"
+    if match is None or (rest and not re.fullmatch(r"(?:as\s+)?\w+", rest, re.IGNORECASE)):
+        return None
+    rules = get_any_rules(dialect)
+    parts = _PART.findall(match[1])
+    quoted = [part.strip('"`').split(".") if part[0] == "`" else [part.strip('"')] for part in parts]  # BigQuery quotes whole names
+    cases = [rules.table_cases[part[0] in '"`'] for part in parts]
+    return tuple(case(name) for case, names in zip(cases, quoted, strict=True) for name in names)
 
 
 def _fill_templates(sql: str) -> str:

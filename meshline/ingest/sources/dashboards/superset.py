@@ -6,13 +6,13 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, require_extra
 from meshline.ingest.sources.base import Context, Item, Reading, Source
 from meshline.ingest.sources.dashboards.database_names import DatabaseName
 from meshline.ingest.sources.dashboards.superset_api import SupersetClient
 from meshline.ingest.sources.dashboards.superset_contents import SupersetContents
 from meshline.ingest.sources.dashboards.superset_exports import ExportReading
-from meshline.ingest.sources.secrets import Redaction, expand_variables
+from meshline.ingest.sources.secrets import expand_keys, expand_variables
 
 
 class Superset(Source):
@@ -38,8 +38,9 @@ class Superset(Source):
         return self
 
     def read(self, context: Context) -> Reading:
-        """All dashboards, charts and datasets of the files, or that the account may read. Raises InvalidInput, StoreUnavailable."""
-        from meshline.ingest.sources.dashboards.superset_reader import SupersetReader  # noqa: PLC0415 - sqlglot is an extra
+        """All dashboards, charts and datasets of the files, or that the account may read. Raises InvalidInput, StoreUnavailable, MissingExtra."""
+        with require_extra("sql", "reading Superset"):
+            from meshline.ingest.sources.dashboards.superset_reader import SupersetReader  # noqa: PLC0415
 
         refused: list[Item] = []
         if self.files:
@@ -54,10 +55,8 @@ class Superset(Source):
 
     def _read_running(self, context: Context) -> SupersetContents:
         written = {"url": self.url, "user": self.user, "password": self.password, "token": self.token}
-        values = {key: expand_variables(text, key, context.variables) for key, text in written.items()}
+        values, redact = expand_keys(written, context.variables)
         if not values["token"] and not (values["user"] and values["password"]):
             raise InvalidInput("give a user and a password, or a token", "user")
-        with SupersetClient.connect(
-            values["url"], values["token"], values["user"], values["password"], self.provider, Redaction(written, values)
-        ) as client:
+        with SupersetClient.connect(values["url"], values["token"], values["user"], values["password"], self.provider, redact) as client:
             return client.read_contents()

@@ -13,7 +13,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.ingest.sources.dashboards.reports import parse_time
 from meshline.ingest.sources.dashboards.superset_contents import Chart, Connection, Dashboard, Dataset, Id, SupersetContents, User
-from meshline.ingest.sources.http_reader import AccessRefused, HttpReader, Program, RefusedAnswer
+from meshline.ingest.sources.http_reader import HttpReader, Program, read_if_allowed
 from meshline.ingest.sources.secrets import Redaction
 
 T = TypeVar("T")
@@ -68,12 +68,15 @@ class SupersetClient:
     @contextmanager
     def connect(cls, url: str, token: str, user: str, password: str, provider: str, redact: Redaction) -> Iterator[SupersetClient]:
         """A client that has signed in, with a token or with a user and a password. Raises InvalidInput, StoreUnavailable."""
-        if not token:
-            with HttpReader.connect(PROGRAM, url, redact, suffix=PREFIX, headers={}) as reader:
-                body = {"username": user, "password": password, "provider": provider, "refresh": False}
-                token = reader.send(_SignedIn, f"{PREFIX}/security/login", body).access_token
-        headers = {"Authorization": f"Bearer {token}"}
-        with HttpReader.connect(PROGRAM, url, redact, suffix=PREFIX, headers=headers, connections=4) as reader:
+
+        def authenticate(reader: HttpReader) -> dict[str, str]:
+            body = {"username": user, "password": password, "provider": provider, "refresh": False}
+            return {"Authorization": f"Bearer {reader.send(_SignedIn, f'{PREFIX}/security/login', body).access_token}"}
+
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with HttpReader.connect(
+            PROGRAM, url, redact, suffix=PREFIX, headers=headers, sign_in=None if token else authenticate, connections=4
+        ) as reader:
             yield cls(reader)
 
     def read_contents(self) -> SupersetContents:
@@ -129,14 +132,7 @@ class SupersetClient:
 
     def read_optional(self, shape: type[T], address: str, query: str = "", most: int = MOST) -> list[T] | None:
         """A list that only some accounts may read; None if this one may not."""
-        try:
-            return list(self.read_list(shape, address, query, most))
-        except AccessRefused:
-            return None
-        except RefusedAnswer as error:
-            if error.status == 404:
-                return None
-            raise
+        return read_if_allowed(lambda: list(self.read_list(shape, address, query, most)))
 
 
 def _sort_by_id(found: Iterable[Named]) -> list[Named]:
