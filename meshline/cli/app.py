@@ -10,7 +10,7 @@ from meshline.cli import check as check_commands
 from meshline.cli import denial as denials
 from meshline.cli import identity as identities
 from meshline.cli import ingest as ingest_commands
-from meshline.cli import ingest_databases, ingest_metastores, ingest_openlineage, naming_rules
+from meshline.cli import ingest_consumers, ingest_databases, ingest_metastores, ingest_openlineage, naming_rules
 from meshline.cli import manual_statement as statements
 from meshline.cli import request_access as requests
 from meshline.cli import store as stores
@@ -97,6 +97,10 @@ ingest.command()(ingest_commands.registry)
 ingest.command()(ingest_databases.superset)
 ingest.command()(ingest_databases.metabase)
 ingest.command()(ingest_databases.tableau)
+ingest.command()(ingest_consumers.powerbi)
+ingest.command()(ingest_consumers.looker)
+ingest.command()(ingest_consumers.mlflow)
+ingest.command()(ingest_consumers.feast)
 
 check = typer.Typer(invoke_without_command=True)
 check.callback()(check_commands.check)

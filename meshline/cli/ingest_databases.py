@@ -245,7 +245,7 @@ def superset(
         "password": password,
         "provider": provider,
         "token": token,
-        "databases": _parse_databases(database),
+        "databases": parse_databases(database),
     }
 
 
@@ -266,7 +266,7 @@ def metabase(
         "api_key": api_key,
         "user": user,
         "password": password,
-        "databases": _parse_databases(database),
+        "databases": parse_databases(database),
     }
 
 
@@ -279,10 +279,10 @@ def tableau(
     database: DatabaseNames = None,
 ) -> dict[str, object]:
     """Load the dashboards and sheets of Tableau from exported answers of its Metadata API."""
-    return {"name": name, "files": file, "url": url, "databases": _parse_databases(database)}
+    return {"name": name, "files": file, "url": url, "databases": parse_databases(database)}
 
 
-def _parse_databases(given: list[str] | None) -> dict[str, dict[str, str]]:
+def parse_databases(given: list[str] | None) -> dict[str, dict[str, str]]:
     from meshline.errors import InvalidInput
 
     found = dict(one.partition("=")[::2] for one in given or ())

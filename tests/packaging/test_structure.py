@@ -56,6 +56,7 @@ NAMED_BY_OTHERS = {
     *("connection_made", "data_received", "connection_lost"),  # asyncio.Protocol
     *("on_message_begin", "on_headers_complete", "on_message_complete"),  # httptools
     "_config_headers",
+    "predict",  # mlflow.pyfunc.PythonModel
 }  # the entry point, and what libraries call
 SHARED = {  # names that mean the same wherever they are
     *("app", "base", "context", "errors", "store", "connection", "reader", "integrity"),  # parts that several rooms have

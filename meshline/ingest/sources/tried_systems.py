@@ -214,4 +214,24 @@ TRIED = (
         "workbooks, dashboards, sheets, the columns and tables upstream of them, owners, tags",
         "fields and their formulas, data sources, flows, custom SQL's columns", "tests/ingest/sources/test_tableau.py",
     ),
+    TriedSystem(
+        "Power BI", "results of its Scanner API", Trial.DOCUMENTED, "powerbi",
+        "semantic models: tables, columns and measures with their lineage by M, SQL in it and DAX; reports, dashboards, owners, last view",
+        "which columns a report shows, dataflows, datamarts, lineage of files", "tests/ingest/sources/test_power_bi.py",
+    ),
+    TriedSystem(
+        "Looker", "answers of its API 4.0", Trial.DOCUMENTED, "looker",
+        "dashboards, looks, the columns of their fields by LookML or by the SQL of queries, merged results, filters, owners, last view",
+        "schedules, boards, always-where conditions of explores", "tests/ingest/sources/test_looker.py",
+    ),
+    TriedSystem(
+        "Feast", "0.67.0", Trial.RECORDED, "feast",
+        "feature views of every kind with their columns, data sources, functions, feature services, owners, tags",
+        "label views, saved datasets, permissions", "tests/ingest/sources/test_feast.py",
+    ),
+    TriedSystem(
+        "MLflow", "3.17.2", Trial.REAL_AND_RECORDED, "mlflow",
+        "registered models, versions, aliases and stages, runs with their datasets and schemas, tags, owners",
+        "Unity Catalog's models, signatures, metrics, traces", "tests/ingest/sources/test_mlflow.py",
+    ),
 )  # fmt: skip

@@ -38,7 +38,7 @@ class Superset(Source):
         return self
 
     def read(self, context: Context) -> Reading:
-        """All dashboards, charts and datasets of the files, or that the account may read. Raises InvalidInput, StoreUnavailable, MissingExtra."""
+        """All that the files have, or that the account may read. Raises InvalidInput, StoreUnavailable, MissingExtra."""
         with require_extra("sql", "reading Superset"):
             from meshline.ingest.sources.dashboards.superset_reader import SupersetReader  # noqa: PLC0415
 
