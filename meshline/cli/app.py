@@ -99,6 +99,7 @@ ingest.command()(ingest_databases.metabase)
 ingest.command()(ingest_databases.tableau)
 ingest.command()(ingest_consumers.powerbi)
 ingest.command()(ingest_consumers.looker)
+ingest.command()(ingest_consumers.evidence)
 ingest.command()(ingest_consumers.mlflow)
 ingest.command()(ingest_consumers.feast)
 

@@ -90,3 +90,17 @@ def looker(
         "client_secret": client_secret,
         "databases": parse_databases(database),
     }
+
+
+@make_source_command("evidence")
+def evidence(
+    path: Annotated[str, typer.Argument(help="The folder of the project, with pages and sources.", metavar="FOLDER", show_default=False)],
+    *,
+    name: SourceName = "default",
+    project: Annotated[str, typer.Option(help="The name of the project; that of its folder if absent.", metavar="NAME")] = "",
+    url: Annotated[str, typer.Option(help="Where its pages are published, for links.", metavar="URL")] = "",
+    owner: Annotated[str, typer.Option(help="The owner of pages that name none.", metavar="OWNER")] = "",
+    database: DatabaseNames = None,
+) -> dict[str, object]:
+    """Load the pages of a project of Evidence, with the columns that their SQL reads."""
+    return {"name": name, "path": path, "project": project, "url": url, "owner": owner, "databases": parse_databases(database)}

@@ -40,6 +40,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "tableau": ("meshline.ingest.sources.dashboards.tableau", "Tableau", ""),
     "powerbi": ("meshline.ingest.sources.dashboards.power_bi", "PowerBi", "sql"),
     "looker": ("meshline.ingest.sources.dashboards.looker", "Looker", "sql"),
+    "evidence": ("meshline.ingest.sources.dashboards.evidence", "Evidence", "sql"),
     "mlflow": ("meshline.ingest.sources.models.mlflow", "Mlflow", "sql"),
     "feast": ("meshline.ingest.sources.models.feast", "Feast", "sql"),
     "ranger": ("meshline.ingest.sources.ranger.source", "Ranger", ""),

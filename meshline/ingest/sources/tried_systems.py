@@ -225,6 +225,11 @@ TRIED = (
         "schedules, boards, always-where conditions of explores", "tests/ingest/sources/test_looker.py",
     ),
     TriedSystem(
+        "Evidence", "projects as its documentation describes them", Trial.DOCUMENTED, "evidence",
+        "pages with the columns that their SQL reads, queries of sources, owners in the front matter",
+        "components without SQL, Evidence Studio", "tests/ingest/sources/test_evidence.py",
+    ),
+    TriedSystem(
         "Feast", "0.67.0", Trial.RECORDED, "feast",
         "feature views of every kind with their columns, data sources, functions, feature services, owners, tags",
         "label views, saved datasets, permissions", "tests/ingest/sources/test_feast.py",
