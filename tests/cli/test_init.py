@@ -237,6 +237,20 @@ def test_the_events_that_a_client_writes_into_a_file(tmp_path: Path) -> None:
     assert check_file(tmp_path / "mesh.yaml")["sources"][0]["files"] == ["logs/lineage.txt"]
 
 
+def test_exports_of_consumers_are_sources(tmp_path: Path, new: str) -> None:
+    (tmp_path / "bi" / "pages").mkdir(parents=True)
+    (tmp_path / "bi" / "evidence.config.yaml").write_text("appearance: {default: light}\n")
+    (tmp_path / "bi" / "pages" / "index.md").write_text("# Sales\n")
+    (tmp_path / "feast.json").write_text('{"project": "shop", "featureServices": [{"spec": {"name": "fraud"}}]}')
+    (tmp_path / "scan.json").write_text('{"workspaces": [{"id": "w", "reports": [{"id": "r"}]}], "datasourceInstances": []}')
+    (tmp_path / "looker.json").write_text('{"dashboards": [{"id": "1", "title": "D"}], "looks": [], "explores": []}')
+    run_successfully("init", tmp_path)
+    written = check_file(tmp_path / "mesh.yaml")
+    assert {source["kind"] for source in written["sources"]} == {"evidence", "feast", "powerbi", "looker"}
+    synced = run_successfully("sync", tmp_path / "mesh.yaml", "--store", new)
+    assert synced.err.count("1 of 1 statements read") == 4
+
+
 def test_a_dbt_project_without_artifacts_and_schemas_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "marts" / "models").mkdir(parents=True)
     (tmp_path / "marts" / "dbt_project.yml").write_text("name: marts\nversion: '1.0'\n")

@@ -35,6 +35,15 @@ MOST_PATHS = 3  # of one source that the report names
 MAX_LISTED = 40  # files of one folder that are named one by one; of more, the pattern is written
 DIALECTS = ("trino", "spark", "databricks", "snowflake", "bigquery", "postgres", "redshift", "duckdb", "tsql", "mysql", "oracle", "dremio")
 
+# Kinds of sources whose keys are their files: the kind, the name of the source, and what the files are.
+FILES = (
+    ("contract", "contracts", "data contracts"),
+    ("product", "products", "data product specifications"),
+    ("powerbi", "powerbi", "scans of Power BI"),
+    ("looker", "looker", "exported answers of Looker's API"),
+    ("feast", "feast", "registries of Feast"),
+)
+
 _ADAPTER = re.compile(rb'"adapter_type"\s*:\s*"(\w{1,40})"')
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "~", "y", "n"})
@@ -182,9 +191,9 @@ class _Survey:
         for folder in sorted(self._projects):
             yield from self._build_project(folder)
         yield from self._build_sql()
-        for kind, why in (("contract", "data contracts"), ("product", "data product specifications")):
+        for kind, name, why in FILES:
             if files := self._files.get(kind):
-                yield Entry({"kind": kind, "name": f"{kind}s", "files": self._list_paths(files)}, why)
+                yield Entry({"kind": kind, "name": name, "files": self._list_paths(files)}, why)
         yield from self._build_data_files()
         yield from self._build_checks()
 
@@ -197,6 +206,9 @@ class _Survey:
         for kind, why in (("datahub", "metadata of DataHub"), ("usage", "who read what")):
             if files := self._files.get(kind):
                 yield Entry({"kind": kind, "name": kind, "files": self._list_paths(files)}, why)
+        for file in self._files.get("evidence", ()):
+            name = file.folder.rpartition("/")[2] or "reports"
+            yield Entry({"kind": "evidence", "name": name, "path": file.folder or "."}, "the pages of a project of Evidence")
 
     def _build_checks(self) -> Iterator[Entry]:
         for kind, why in (("gx", "results and suites of Great Expectations"), ("soda", "checks of Soda, and results of scans")):

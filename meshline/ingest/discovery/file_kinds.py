@@ -16,13 +16,14 @@ from meshline.ingest.sources.usage.parse import KEYS, WINDOW
 from meshline.ingest.sources.usage.parse import READERS as USAGE_READERS
 
 COMPOSE = re.compile(r"(docker-)?compose([.-][\w.-]+)?\.ya?ml")
+EVIDENCE = "evidence.config.yaml"  # at the root of a project of Evidence
 # What a YAML file has to contain to be parsed: most files of a repository are none of these, and parsing is slow.
 _MARKS = re.compile(
     rb"DataContract|dataContractSpecification|datacontract\.com|DataProduct|output_ports|input_ports|^checks for |KafkaConnector"
     rb"|^version: *1\s*$",
     re.MULTILINE,
 )
-_CONFIGURATIONS = frozenset({"dbt_project.yml", "dbt_project.yaml", ".pyiceberg.yaml", "openlineage.yml", "openlineage.yaml"})
+_CONFIGURATIONS = frozenset({"dbt_project.yml", "dbt_project.yaml", ".pyiceberg.yaml", "openlineage.yml", "openlineage.yaml", EVIDENCE})
 EVENT_KEYS = frozenset({"run", "job", "dataset"})
 
 
@@ -77,6 +78,9 @@ def _recognise_value(value: Json) -> Recognised:
         ("gx", isinstance(value.get("expectations"), list) or {"success", "results", "meta"} <= value.keys()),
         ("soda", isinstance(value.get("checks"), list) and bool({"scanStartTimestamp", "dataTimestamp"} & value.keys())),
         ("datahub", "proposedSnapshot" in value or {"entityUrn", "aspectName"} <= value.keys()),
+        ("feast", isinstance(value.get("project"), str) and bool({"featureViews", "featureServices"} & value.keys())),
+        ("powerbi", isinstance(value.get("workspaces"), list) and "datasourceInstances" in value),
+        ("looker", all(isinstance(value.get(key), list) for key in ("dashboards", "looks", "explores"))),
         ("schema", "json-schema.org" in str(value.get("$schema", "")) and "properties" in value),
     ):
         if fits:
@@ -101,6 +105,7 @@ def _recognise_yaml(file: FoundFile, data: bytes) -> Recognised:
         ("dbt", name in ("dbt_project.yml", "dbt_project.yaml")),
         ("pyiceberg", name == ".pyiceberg.yaml"),
         ("openlineage-client", name in ("openlineage.yml", "openlineage.yaml")),
+        ("evidence", name == EVIDENCE),
         ("compose", COMPOSE.fullmatch(name) is not None and isinstance(value.get("services"), dict)),
         ("contract", _is_contract(value)),
         ("product", _is_product(value)),
