@@ -23,12 +23,13 @@ from meshline.app.access_requests import (
 )
 from meshline.app.access_rules import SEEING, AccessRules, Action, Rule, list_included, list_principals, name_principal
 from meshline.app.grant_effects import GrantEffect, judge_grant
+from meshline.app.observed_grants import STEPS, GrantObserver
 from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput, LimitExceeded, NotFound, NotPermitted
 from meshline.governance.audit import AccessEvent, build_access_record
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, Json, get_current_micros
-from meshline.graph.queries.selection import Selector, SelectorKind, find_overlapping
+from meshline.graph.queries.selection import Selector, SelectorKind, find_overlapping, format_selector, parse_selector
 
 DAY = 86_400_000_000  # microseconds
 USUAL_DAYS = 30  # of access, if the asker names no end
@@ -75,6 +76,7 @@ class AccessDesk:
         self._access = access
         self._settings = settings or DeskSettings()
         self._notices = AccessNotices(access, to_deciders=self._settings.notify, to_webhook=self._settings.webhook)
+        self._observer = GrantObserver(access.live)
         self._judged = (-1, 0)  # the position of the register, and until when no request is due that has no new step
 
     # -- what callers do
@@ -152,7 +154,10 @@ class AccessDesk:
         return self._append(request, step, AccessEvent.REQUEST if open_ else AccessEvent.REVOCATION, now, reason="withdrawn")
 
     def confirm(self, actor: Actor, request_id: str, reference: str, *, ended: bool = False) -> Request:
-        """The executor has granted access to data, or has ended it. Raises NotFound, InvalidInput, Superseded."""
+        """The executor has granted access to data, or has ended it. Raises NotFound, InvalidInput, Superseded.
+
+        One that a sync has seen before is confirmed, too: its reference is that of the executor.
+        """
         request, now = self._register.find(request_id), get_current_micros()
         if request is None or not self._is_executor(actor) or request.wish.kind is not AccessKind.DATA:
             raise _build_unknown(request_id)
@@ -160,7 +165,8 @@ class AccessDesk:
         if not ended and request.compute_state(now) is RequestState.GRANTED and request.reference == given:
             return request  # an executor may repeat what it is not sure to have sent
         ending = (RequestState.APPROVED, RequestState.GRANTED, RequestState.EXPIRED)
-        _check_state(request, now, *(ending if ended else (RequestState.APPROVED,)))
+        confirmable = (RequestState.APPROVED,) if request.reference else (RequestState.APPROVED, RequestState.GRANTED)
+        _check_state(request, now, *(ending if ended else confirmable))
         expired = request.compute_state(now) is RequestState.EXPIRED
         state = RequestState.EXPIRED if expired else RequestState.REVOKED if ended else RequestState.GRANTED
         step = self._build_step(request, StepKind.CONFIRM, actor, state, reference=given)
@@ -169,9 +175,10 @@ class AccessDesk:
     # -- what happens by time
 
     def write_due(self) -> None:
-        """Write the steps of requests whose time has come, each once of all processes: a reminder for those who may decide about one that
-        lapses soon, and for the executor the end of a grant of data. Raises StoreUnavailable.
+        """Write the steps that no caller makes, each once of all processes: what syncs have seen of grants; a reminder for those who may
+        decide about a request that lapses soon; and for the executor the end of a grant of data. Raises StoreUnavailable.
         """
+        self._write_observations()
         position, now = self._register.position, get_current_micros()
         if position == self._judged[0] and now < self._judged[1]:
             return
@@ -186,6 +193,15 @@ class AccessDesk:
             with suppress(Superseded):  # by another process, or a decision
                 self._register.append(request, step, self._notices.list_records(request, request.add(step, now), now), now)
         self._judged = (position, following)
+
+    def _write_observations(self) -> None:
+        """Grant and revoke what syncs have seen."""
+        for one in self._observer.list_observations(self._register.list_requests()):
+            kind, state = STEPS[bool(one.seen)]
+            step = Step(one.request.id, len(one.request.steps), kind, CLOCK, state, reason=one.reason, seen=one.seen)
+            event = AccessEvent.GRANT if one.seen else AccessEvent.REVOCATION
+            with suppress(Superseded):  # as below
+                self._append(one.request, step, event, get_current_micros(), reason=one.reason)
 
     def _find_due(self, request: Request, now: int) -> tuple[StepKind | None, int]:
         """The next step of a request that time makes, and when."""
@@ -333,17 +349,6 @@ def _build_rule(granted: Request) -> Rule:
     lifts = frozenset(map(parse_selector, granted.lifts))
     actions = frozenset(list_included(Action(wish.action)))
     return Rule(frozenset({wish.principal}), (parse_selector(wish.selector),), granted.id, actions, lifts)
-
-
-def format_selector(selector: Selector) -> str:
-    """A selector as access rules name it."""
-    return f"{selector.kind}:{selector.name}" if selector.name else str(selector.kind)
-
-
-def parse_selector(text: str) -> Selector:
-    """A selector that `format_selector` made."""
-    kind, _, name = text.partition(":")
-    return Selector(SelectorKind(kind), name)
 
 
 def _parse_principal(actor: Actor, given: str | None) -> str:

@@ -59,6 +59,8 @@ class StepKind(enum.StrEnum):
     CONFIRM = "confirm"  # by the executor
     REMIND = "remind"  # by time: those who decide are reminded before it lapses
     END = "end"  # by time: the executor is to end what it has granted
+    OBSERVE = "observe"  # a sync has seen that the principal may read what was asked for
+    MISS = "miss"  # a sync has seen that it may not any more
 
 
 class Decision(enum.StrEnum):
@@ -89,13 +91,21 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     groups: tuple[str, ...] = ()
 
 
+class SeenRights(msgspec.Struct, frozen=True):
+    """The datasets (ids) that the principal of a request may read, as a source stated at a time (microseconds)."""
+
+    source: str
+    at: int
+    datasets: tuple[str, ...]
+
+
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     """A step of a request. `number`: from 0; `state`: that of the request after it. `by`: the caller, or `CLOCK`; `shown`: its name for
     people, if the identity provider had one. `wish`: only of the first.
 
     `until`: the end that a decider sets, if it is earlier than the one asked for. `reference`: that of the executor's grant.
     `lifts`: the restrictions (their selectors, as access rules name them) from which the decider is excepted: they do not apply to what is
-    granted.
+    granted. `seen`: the rights that a sync has seen.
     """
 
     request: str
@@ -109,6 +119,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     reference: str = ""
     lifts: tuple[str, ...] = ()
     shown: str = ""
+    seen: tuple[SeenRights, ...] = ()
 
 
 class Request(NamedTuple):
@@ -138,6 +149,16 @@ class Request(NamedTuple):
     @property
     def lifts(self) -> frozenset[str]:
         return frozenset(lifted for step in self.steps for lifted in step.lifts)
+
+    @property
+    def approved_at(self) -> int:
+        """When it was last approved (microseconds)."""
+        return max((at for step, at in zip(self.steps, self.times, strict=True) if step.kind is StepKind.APPROVE), default=self.times[0])
+
+    @property
+    def seen(self) -> tuple[SeenRights, ...]:
+        """The rights by which its principal may read what was asked for, as a sync has last seen them; empty if none has."""
+        return next((step.seen for step in reversed(self.steps) if step.seen), ())
 
     @property
     def is_reminded(self) -> bool:

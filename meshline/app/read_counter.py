@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.app.access import Access
-from meshline.app.access_decisions import format_selector
 from meshline.app.access_log import AccessLog
 from meshline.app.access_rules import AccessRules, name_principal
 from meshline.app.tokens import Actor
 from meshline.governance.audit import AccessEvent
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetKind, EdgeType, build_owner_key
-from meshline.graph.queries.selection import compute_chosen, find_selections
+from meshline.graph.queries.selection import compute_chosen, find_selections, format_selector
 from meshline.graph.queries.visibility import Ruling, select_ruled
 
 MOST_WAITING = 10_000  # answers whose assets are not classified yet; the one beyond is kept waiting for that

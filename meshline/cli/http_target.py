@@ -144,6 +144,7 @@ class _ReadingSender:
             kept=answers[-1].kept,
             refused=tuple(one.error for one in self._refused),
             warnings=tuple(self._reading.warnings),
+            has_rights=self._reading.confirm_rights(self._refused),
         )
 
 

@@ -141,6 +141,7 @@ def ask_impact(
     return source.ask(read_query("impact"), variables)["impact"]
 
 
+READERS_SHOWN = 20  # JSON has all
 COLUMNS_SHOWN = 6  # of one dataset; JSON has all
 OLD_DAYS = 30  # from which on the age of the last read is named
 
@@ -219,6 +220,7 @@ class Impact(msgspec.Struct, rename="camel", frozen=True):
     by_reach: list[Count]
     by_domain: list[Count]
     by_product: list[Count]
+    by_reader: list[Count]
     data: Page
     others: Page
     notify: list[Notice]
@@ -377,6 +379,18 @@ def _format_groups(impact: Impact | Provenance) -> Iterator[Line]:
         if any(count.key for count in counts):
             yield from _format_heading(title)
             yield Line("  " + ", ".join(f"{count.label} {count.count}" for count in counts))
+    if isinstance(impact, Impact):
+        yield from _format_readers(impact)
+
+
+def _format_readers(impact: Impact) -> Iterator[Line]:
+    """Who may read how much of it, if a source states grants."""
+    readers = [count for count in impact.by_reader if count.key]
+    if readers:
+        yield from _format_heading("MAY BE READ BY (grants that sources state)")
+        hidden = len(readers) - READERS_SHOWN
+        rest = f" and {hidden} more" if hidden > 0 else ""
+        yield Line("  " + ", ".join(f"{count.label} {count.count}" for count in readers[:READERS_SHOWN]) + rest)
 
 
 def _format_data(impact: Impact | Provenance) -> Iterator[Line]:
@@ -490,6 +504,12 @@ def format_markdown(impact: Impact, starts: Sequence[Asset], by: GroupName | Non
         if any(count.key for count in counts):
             yield f"\n| {title} | assets |\n| --- | ---: |"
             yield from (_format_markdown_row(count.label, str(count.count)) for count in counts)
+    readers = [count for count in impact.by_reader if count.key]
+    if readers:
+        yield "\n| may be read by | assets |\n| --- | ---: |"
+        yield from (_format_markdown_row(count.label, str(count.count)) for count in readers[:READERS_SHOWN])
+        if len(readers) > READERS_SHOWN:
+            yield _format_markdown_row(f"and {len(readers) - READERS_SHOWN} more", "")
     if impact.data.nodes:
         yield from _format_markdown_data(impact, names, by)
     notes = impact.completeness.notes

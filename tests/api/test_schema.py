@@ -28,7 +28,7 @@ def test_the_names_that_are_binding() -> None:
     assert set(wanted.split()) == set(query.fields)
     fields = {
         "Asset": "id kind name qualifiedName description tags domain product owners facts lastObserved",
-        "Impact": "total byKind byReach byDomain byProduct byOwner assets notify completeness",
+        "Impact": "total byKind byReach byDomain byProduct byOwner byReader assets notify completeness",
         "Completeness": "truncated possibleOnly undescribed staleEdges provisional asOf revision",
         "Fact": "source attribute value validFrom lastObserved chosen",
         "Alias": "namespace name why source since",

@@ -43,6 +43,7 @@ IMPACT = {
     "byReach": [{"key": "DIRECT", "label": "DIRECT", "count": 4}, {"key": "POSSIBLE", "label": "POSSIBLE", "count": 2}],
     "byDomain": [{"key": "dom_1", "label": "marketing", "count": 4}, {"key": "", "label": "no domain", "count": 2}],
     "byProduct": [{"key": "", "label": "no product", "count": 6}],
+    "byReader": [{"key": "own_1", "label": "campaigns", "count": 3}, {"key": "", "label": "no stated grant", "count": 1}],
     "data": {
         "totalCount": 7,
         "nodes": [
@@ -89,6 +90,9 @@ CONTRACTS TO REVIEW
 
 BY DOMAIN
   marketing 4, no domain 2
+
+MAY BE READ BY (grants that sources state)
+  campaigns 3
 
 VALUES COME FROM IT (direct)
   1  mkt.audience: email

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_contract_key, build_dataset_key
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_contract_key, build_dataset_key, build_owner_key
 from meshline.graph.queries.impact import Impact, ImpactFilter, ImpactOrder, compute_impact
 from meshline.graph.queries.impact_paths import ImpactPaths
 from meshline.graph.queries.impact_recipients import NoticeReason, list_notices
@@ -82,6 +83,38 @@ def test_counts_add_up(graph: LiveGraph) -> None:
     for count in found.count_by_owner():
         assert count.node is None or len(list_reached(found, ImpactFilter(owner=count.node))) == count.size
     assert {count.label: count.size for count in found.count_by_owner()}["team:finance"] == 4  # the product, its dataset and both columns
+
+
+def test_who_may_read_what_is_affected(graph: LiveGraph) -> None:
+    """A dataset or column counts for each who may read it or some of it; the counts are those that a look at each asset finds."""
+    rights = {
+        "ann": [mesh.ORDERS, build_column_key(mesh.ORDERS, "total")],
+        "bob": [build_column_key(mesh.ORDERS, "email_hash")],
+        "eve": [mesh.CUSTOMERS],
+    }
+    for name, ends in rights.items():
+        for end in ends:
+            mesh.commit_statements(graph, mesh.build_edge_statement(EdgeType.MAY_READ, build_owner_key(name), end, f"ranger/{end.name}"))
+    index = graph.index
+    found = compute_impact_of(graph, mesh.CUSTOMERS)
+    expected: Counter[str] = Counter()
+    for node in found.affected.nodes.tolist():
+        kind = index.assets.get_kind(node)
+        if kind not in (AssetKind.DATASET, AssetKind.COLUMN):
+            continue
+        near = [node, *(index.assets.list_columns(node) if kind is AssetKind.DATASET else [index.assets.get_dataset(node)])]
+        edges = [edge for one in near for edge in index.ownership.list_edges(one, EdgeType.MAY_READ, incoming=True)]
+        readers = {index.assets.get_key(edge.start).name for edge in edges}
+        expected.update(readers or {"no stated grant"})
+    counts = found.count_by_reader()
+    assert {count.label: count.size for count in counts} == dict(expected)
+    assert (expected["ann"], expected["bob"], "eve" in expected) == (
+        1 + len(index.assets.list_columns(mesh.get_node(graph, mesh.ORDERS))),
+        2,
+        False,
+    )
+    for count in counts:
+        assert count.node is None or len(list_reached(found, ImpactFilter(reader=count.node))) == count.size
 
 
 def test_a_domain_contains_the_domains_below(graph: LiveGraph) -> None:

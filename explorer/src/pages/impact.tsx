@@ -51,6 +51,7 @@ function readVariables(place: Place, first: number): ImpactVariables {
     domain: place.search.get("domain"),
     product: place.search.get("product"),
     owner: place.search.get("owner"),
+    reader: place.search.get("reader"),
     masked: masked === "yes" ? true : masked === "no" ? false : null,
     order: readChoice(place.search, "order", ORDERS, "REACH"),
     first,
@@ -341,6 +342,7 @@ function ListedOwners({ notify }: { notify: Answer["notify"] }) {
 
 const GROUPS = [
   ["owner", "byOwner", "Owner"],
+  ["reader", "byReader", "May be read by"],
   ["domain", "byDomain", "Domain"],
   ["product", "byProduct", "Product"],
   ["kind", "byKind", "Kind"],
@@ -359,7 +361,7 @@ function Groups({ impact, place }: { impact: Answer; place: Place }) {
         <h2 id="groups">By group</h2>
         {(active.length > 0 || place.search.get("masked")) && (
           <Link
-            href={changeHref(place, { owner: null, domain: null, product: null, kind: null, reach: null, masked: null })}
+            href={changeHref(place, { owner: null, reader: null, domain: null, product: null, kind: null, reach: null, masked: null })}
             className="button"
           >
             Show all again
@@ -367,7 +369,7 @@ function Groups({ impact, place }: { impact: Answer; place: Place }) {
         )}
       </div>
       <div className="columns">
-        {GROUPS.map(([name, field, title]) => (
+        {GROUPS.filter(([name, field]) => name !== "reader" || impact[field].some((one) => one.key !== "")).map(([name, field, title]) => (
           <div key={name}>
             <h3>{title}</h3>
             <ul className="plain">

@@ -4,7 +4,7 @@ import type { Operation } from "../client";
 export type AccessState = "OPEN" | "APPROVED" | "GRANTED" | "EXPIRED" | "REVOKED" | "REFUSED" | "WITHDRAWN" | "LAPSED";
 export type AccessKind = "METADATA" | "DATA";
 export type AccessDecision = "APPROVE" | "REFUSE" | "REVOKE";
-export type AccessStepKind = "ASK" | "APPROVE" | "REFUSE" | "REVOKE" | "WITHDRAW" | "CONFIRM" | "REMIND" | "END";
+export type AccessStepKind = "ASK" | "APPROVE" | "REFUSE" | "REVOKE" | "WITHDRAW" | "CONFIRM" | "REMIND" | "END" | "OBSERVE" | "MISS";
 export type RequestParts = { id: string; kind: AccessKind; state: AccessState; assetName: string; action: string; purpose: string; asker: string; askerName: string | null; principal: string; askedAt: string; until: string; approvers: (string)[]; restrictions: (string)[] | null; forbiddenBy: (string)[] | null; mine: boolean; reference: string | null; steps: ({ kind: AccessStepKind; by: string; byName: string | null; reason: string | null })[] };
 
 export type AccessRequestsAnswer = { accessRequests: { totalCount: number; nodes: (RequestParts)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } };

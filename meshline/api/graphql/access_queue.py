@@ -24,7 +24,7 @@ _SHOWN = "The name of that caller for people, as the identity provider had it; n
 class AccessStep:
     at: datetime
     kind: StepKind
-    by: str = strawberry.field(description="The name of the caller who made it; `meshline` of what happens by time.")
+    by: str = strawberry.field(description="The name of the caller who made it; `meshline` of what happens by time, and of what syncs see.")
     by_name: str | None = strawberry.field(description=_SHOWN)
     state: RequestState = strawberry.field(description="The state of the request after it.")
     reason: str | None

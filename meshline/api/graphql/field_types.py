@@ -102,7 +102,8 @@ strawberry.enum(
     RequestState,
     name="AccessState",
     description=(
-        "The state of a request for access. APPROVED: the executor has not confirmed the grant yet. LAPSED: it was not decided in time."
+        "The state of a request for access. APPROVED: neither has the executor confirmed the grant yet, nor a sync seen it. LAPSED: it was"
+        " not decided in time."
     ),
 )
 strawberry.enum(Decision, name="AccessDecision", description="REVOKE: end what was granted.")
@@ -110,8 +111,9 @@ strawberry.enum(
     StepKind,
     name="AccessStepKind",
     description=(
-        "A step of a request for access. CONFIRM: the executor has granted it, or ended it. By time, so that no caller made it: REMIND, of"
-        " those who may decide, before it lapses; END, of a grant of data, so that the executor ends it."
+        "A step of a request for access. CONFIRM: the executor has granted it, or ended it. No caller made these: REMIND, by time, of those"
+        " who may decide, before it lapses; END, by time, of a grant of data, so that the executor ends it; OBSERVE and MISS, of a request"
+        " for data: a sync has seen that the principal may read it, or may not any more."
     ),
 )
 strawberry.enum(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -32,7 +32,7 @@ class Count:
     def from_count(cls, view: GraphView, counted: impact.Count) -> Self:
         return cls(view=view, node=counted.node, key=counted.key, label=counted.label, count=counted.size)
 
-    @describe_field("The domain, product or owner of the group.")
+    @describe_field("The domain, product, owner or reader of the group.")
     def asset(self) -> Asset | None:
         return self.view.find_asset(self.node, Asset)
 
@@ -184,6 +184,13 @@ class Impact:
     def by_owner(self) -> list[Count]:
         return self._build_counts(self.found.count_by_owner())
 
+    @describe_field(
+        "A dataset or column counts for each team, person or role that may read it, or some of it, by the grants that sources state; in the"
+        " group without a key: those about which no source states any."
+    )
+    def by_reader(self) -> list[Count]:
+        return self._build_counts(self.found.count_by_reader())
+
     @strawberry.field
     def assets(
         self,
@@ -192,6 +199,7 @@ class Impact:
         domain: strawberry.ID | None = None,
         product: strawberry.ID | None = None,
         owner: strawberry.ID | None = None,
+        reader: Annotated[strawberry.ID | None, strawberry.argument(description="Only what this owner may read.")] = None,
         masked: bool | None = None,
         order_by: ImpactOrder = ImpactOrder.REACH,
         first: int | None = None,
@@ -203,6 +211,7 @@ class Impact:
             domain=self._find_node(domain),
             product=self._find_node(product),
             owner=self._find_node(owner),
+            reader=self._find_node(reader),
             masked=masked,
         )
         size = self.view.request.check_page_size(first, 100)

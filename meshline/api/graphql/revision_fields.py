@@ -49,6 +49,7 @@ REVISION_FIELDS = frozenset(
         *(
             "byProduct",
             "byOwner",
+            "byReader",
             "byContract",
             "via",
             "notify",

@@ -72,7 +72,7 @@ def _decode_reading(body: bytes, source: str) -> SentReading:
     kind = parse_source_kind(source)
     if sent.has_items and kind in (EVENTS, MESH):
         raise InvalidInput(f"{kind} sources have another address and a format of their own", "source")
-    if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > get_current_micros() + AHEAD:
+    if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0, sent.status.rights or 0) > get_current_micros() + AHEAD:
         raise InvalidInput("the time of the sync is more than a day in the future", "status")
     return sent
 

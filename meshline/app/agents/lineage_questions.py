@@ -66,6 +66,7 @@ def compute_impact(ask: Ask, asked: ImpactArguments) -> Answer:
             "byReach": {key.lower(): count for key, count in reach.items()},
             "byKind": {get_kind_name(one["key"]): one["count"] for one in impact["byKind"]},
             "byOwner": limit_list((f"{one['label']}: {one['count']}" for one in impact["byOwner"]), 30),
+            "mayBeReadBy": limit_list((f"{one['label']}: {one['count']}" for one in impact["byReader"] if one["key"]), 30),
             "byDomain": limit_list((f"{one['label']}: {one['count']}" for one in impact["byDomain"]), 30),
             "notify": limit_list(_build_recipient(one) for one in impact["notify"]),
         }

@@ -29,11 +29,11 @@ FIELDS = {
     "possible": "whether it only possibly arrives: the columns on the way, or the used ones, are not recorded",
 }
 SOURCE = {"source": "the name of the asset that the personal data comes from"}
-_LATE = {**SOURCE, "origin": "the clause `; it comes from ...` with that name, or nothing if the data comes from the asset itself"}
+LATE = {**SOURCE, "origin": "the clause `; it comes from ...` with that name, or nothing if the data comes from the asset itself"}
 _COLUMN = KINDS.index(AssetKind.COLUMN)
 _DATASET = KINDS.index(AssetKind.DATASET)
-_GUESS = "only the name of the column suggests personal data"
-_POSSIBLE = "no column lineage is recorded on the way"
+GUESS = "only the name of the column suggests personal data"
+POSSIBLE = "no column lineage is recorded on the way"
 _WHOLE = "it is used as a whole; its columns are not stated"
 
 
@@ -52,7 +52,7 @@ def list_candidates(context: EvaluationContext, parameters: Parameters, scope: S
     if scope is not None:
         columns = columns[_select_affected(context, scope, columns)]
     for one in _list_exposures(context, personal, columns):
-        uncertainties = (_GUESS, _POSSIBLE, _WHOLE)
+        uncertainties = (GUESS, POSSIBLE, _WHOLE)
         uncertain = (one.way.guess, one.way.possible, one.whole)
         why = tuple(reason for reason, applies in zip(uncertainties, uncertain, strict=True) if applies)
         yield Candidate(_build_fields(context, parameters, one), one.party, one.end, why)
@@ -63,7 +63,7 @@ def _list_exposures(context: EvaluationContext, personal: PersonalData, columns:
     parties, ends, whole = _find_exposed(context, columns)
     sure: set[tuple[int, int]] = set()
     possible: dict[tuple[int, int], Exposure] = {}
-    datasets = _to_datasets(context, ends)
+    datasets = convert_to_datasets(context, ends)
     for party, column, uncertain, dataset in zip(*(part.tolist() for part in (parties, ends, whole, datasets)), strict=True):
         way = personal.find_way(column)
         assert way is not None, "these columns are reached by personal data"
@@ -103,17 +103,17 @@ def _compute_field(context: EvaluationContext, one: Exposure, name: str) -> obje
 
 def _find_exposed(context: EvaluationContext, columns: Ints) -> tuple[Ints, Ints, Flags]:
     """(party, column, whether only the whole dataset is used): parallel arrays, each pair once."""
-    datasets = _to_datasets(context, columns)
+    datasets = convert_to_datasets(context, columns)
     consumes, kinds = context.consumes, context.index.lineage.get_kinds(context.consumes.end)
     of_product = (kinds != _COLUMN) & (kinds != _DATASET)
-    through, port = _join_positions(consumes.end[of_product], context.outputs.product)
+    through, port = join_positions(consumes.end[of_product], context.outputs.product)
     consumed_ports = context.outputs.dataset[port], consumes.start[of_product][through]
     parts = [
-        (*_join_positions(datasets, context.outputs.dataset), context.outputs.product, False),
-        (*_join_positions(datasets, context.governs.end), context.governs.start, False),
-        (*_join_positions(columns, consumes.end[kinds == _COLUMN]), consumes.start[kinds == _COLUMN], False),
-        (*_join_positions(datasets, consumes.end[kinds == _DATASET]), consumes.start[kinds == _DATASET], True),
-        (*_join_positions(datasets, consumed_ports[0]), consumed_ports[1], True),
+        (*join_positions(datasets, context.outputs.dataset), context.outputs.product, False),
+        (*join_positions(datasets, context.governs.end), context.governs.start, False),
+        (*join_positions(columns, consumes.end[kinds == _COLUMN]), consumes.start[kinds == _COLUMN], False),
+        (*join_positions(datasets, consumes.end[kinds == _DATASET]), consumes.start[kinds == _DATASET], True),
+        (*join_positions(datasets, consumed_ports[0]), consumed_ports[1], True),
     ]
     parties = np.concatenate([by[right] for _, right, by, _ in parts])
     ends = np.concatenate([columns[left] for left, *_ in parts])
@@ -126,7 +126,7 @@ def _find_exposed(context: EvaluationContext, columns: Ints) -> tuple[Ints, Ints
     return parties[first], ends[first], whole[first]
 
 
-def _to_datasets(context: EvaluationContext, nodes: Ints) -> Ints:
+def convert_to_datasets(context: EvaluationContext, nodes: Ints) -> Ints:
     """The datasets of columns; other nodes stay (int32)."""
     found = nodes.copy()
     of_column = context.index.lineage.get_kinds(nodes) == _COLUMN
@@ -164,7 +164,7 @@ def _list_names(context: EvaluationContext, column: int) -> set[str]:
     return {key.name.lower() for key in context.index.assets.list_names(column)} or {context.index.assets.get_key(column).name.lower()}
 
 
-def _join_positions(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def join_positions(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """All pairs of positions (int64) at which the two arrays are equal."""
     order = np.argsort(right, kind="stable")
     sorted_ = right[order]
@@ -177,7 +177,7 @@ def _join_positions(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt
 
 def _select_affected(context: EvaluationContext, scope: Scope, columns: Ints) -> Flags:
     """A mask (bool) of columns of datasets that may have changed values, are affected, or are used by affected consumers."""
-    datasets = _to_datasets(context, columns)
+    datasets = convert_to_datasets(context, columns)
     found: Flags = scope.marked[datasets] | np.isin(datasets, sorted(scope.datasets | _list_used_datasets(context, scope)))
     return found
 
@@ -226,19 +226,25 @@ def _find_nearest(context: EvaluationContext, parameters: Parameters, dataset: i
     return min(uncertain, key=lambda one: (one[0], one[1], context.get_name(one[2])), default=(None, 0, dataset))[2]
 
 
-def _trace(context: EvaluationContext, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
+def trace_end(context: EvaluationContext, parameters: Parameters, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
+    """The shortest path of personal data to a column, or to the column of a dataset that it possibly reaches; with the late fields."""
     of_dataset = context.index.assets.get_kind(end) is AssetKind.DATASET
     column = _find_nearest(context, parameters, end) if of_dataset else end
     steps, late = trace_column(context, parameters, column)
     late = {**late, "origin": "" if late["source"] == context.get_name(end) else f"; it comes from {late['source']}"}
+    return [*steps, *([PathStep(end, EdgeType.HAS_COLUMN)] if of_dataset and column != end else ())], late
+
+
+def _trace(context: EvaluationContext, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
+    steps, late = trace_end(context, parameters, end)
     edge = {AssetKind.CONSUMER: EdgeType.CONSUMES, AssetKind.CONTRACT: EdgeType.GOVERNS}.get(
         context.index.assets.get_kind(asset), EdgeType.PORT
     )
-    return [*steps, *([PathStep(end, EdgeType.HAS_COLUMN)] if of_dataset and column != end else ()), PathStep(asset, edge)], late
+    return [*steps, PathStep(asset, edge)], late
 
 
 def _describe(context: EvaluationContext, parameters: Parameters, asset: int, end: int, uncertainties: tuple[str, ...]) -> Fields:
-    way = Way(guess=_GUESS in uncertainties, possible=_POSSIBLE in uncertainties)
+    way = Way(guess=GUESS in uncertainties, possible=POSSIBLE in uncertainties)
     return _build_fields(context, parameters, Exposure(asset, end, way, _WHOLE in uncertainties))
 
 
@@ -251,7 +257,7 @@ SUBJECT = Subject(
     list_candidates,
     _covers,
     PARAMETERS,
-    _LATE,
+    LATE,
     _trace,
     _describe,
 )

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from meshline.errors import InvalidInput, MeshlineError
-from meshline.governance.policies import consumption_subject
+from meshline.governance.policies import consumption_subject, reading_subject
 from meshline.governance.policies import personal_data_exposure as exposure
 from meshline.governance.policies.commitment_subjects import CHANGE, CONTRACT, PRODUCT, PROMISE
 from meshline.governance.policies.dataset_subjects import CATALOG_BYPASS, COPY, DATASET_SUBJECT
@@ -36,6 +36,7 @@ SUBJECTS: Mapping[str, Subject] = {
         consumption_subject.SUBJECT,
         exposure.SUBJECT,
         exposure.COLUMN,
+        reading_subject.SUBJECT,
         DATASET_SUBJECT,
         COPY,
         CATALOG_BYPASS,

@@ -164,13 +164,15 @@ class Scope(NamedTuple):
     `affected`: products, contracts and consumers that the change names, or whose owner it names. `datasets`: those that it names, and
     the ports, inputs and governed datasets of the affected ones. `products`, `contracts`: the affected ones and those of these datasets.
     `changed` (int32): the columns, and datasets as wholes, whose values may differ. `marked` (bool, by node): these and their datasets.
-    `nodes`: all of them under all their names, with the columns of the datasets.
+    `owners`: those that the change names, or whose names refer to another one now. `nodes`: all of them under all their names, with the
+    columns of the datasets.
     """
 
     affected: frozenset[int]
     datasets: frozenset[int]
     products: frozenset[int]
     contracts: frozenset[int]
+    owners: frozenset[int]
     nodes: frozenset[int]
     marked: Flags
     changed: Ints
@@ -221,8 +223,10 @@ def find_scope(context: EvaluationContext, changes: ChangedNodes, more: Iterable
         frozenset(datasets),
         frozenset(products.union(_list_port_products(context, wanted))),
         frozenset(contracts.union(governing)),
+        frozenset(owners),
         frozenset(
             {
+                *owners,
                 *products,
                 *contracts,
                 *consumers,

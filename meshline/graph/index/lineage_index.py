@@ -243,8 +243,12 @@ class OwnershipFacet:
         return sorted(found, key=lambda edge: (tables.get_label(edge.start), tables.get_label(edge.end), edge.scope_id))
 
     def list_all_edges(self, type: EdgeType) -> EdgeTable:  # noqa: A002 - as in `list_edges`
-        """All edges of a type as columns: PORT, OWNS, CONSUMES or GOVERNS."""
+        """All edges of a type as columns: PORT, OWNS, CONSUMES, GOVERNS or MAY_READ."""
         return self._ownership.build_edge_table(EDGE_TYPES.index(type))
+
+    def list_statements(self, type: EdgeType) -> Ints:  # noqa: A002 - as in `list_edges`
+        """For each row of `list_all_edges`: the number of the statement that has it (int32)."""
+        return self._ownership.list_heads(EDGE_TYPES.index(type))
 
     def list_idle_reads(self) -> EdgeTable:
         """The datasets that jobs without a stated output read, as columns: a job starts an edge, and a dataset ends it."""

@@ -22,7 +22,7 @@ from meshline.graph.naming import Patterns, Rule
 from meshline.graph.store.head_table import format_scope
 
 _READS = EDGE_TYPES.index(EdgeType.READS)
-_KEPT = tuple(EDGE_TYPES.index(type_) for type_ in (EdgeType.PORT, EdgeType.OWNS, EdgeType.CONSUMES, EdgeType.GOVERNS))
+_KEPT = tuple(EDGE_TYPES.index(type_) for type_ in (EdgeType.PORT, EdgeType.OWNS, EdgeType.CONSUMES, EdgeType.GOVERNS, EdgeType.MAY_READ))
 
 # The beginning of the scopes of runs that read and state no output.
 _IDLE = format_scope(("job-reads", ""))[:-2]
@@ -39,7 +39,7 @@ class RelationRows:
         self._idle: I64 = np.empty(0, np.int64)
 
     def list_rows(self, type_: int) -> I64:
-        """The rows (int64) of visible relations of a type: PORT, OWNS, CONSUMES or GOVERNS."""
+        """The rows (int64) of visible relations of a type: PORT, OWNS, CONSUMES, GOVERNS or MAY_READ."""
         self._follow()
         return self._filter_visible(self._rows[type_], type_)
 
@@ -185,6 +185,10 @@ class OwnershipCache:
     def build_edge_table(self, type_: int) -> EdgeTable:
         """The visible relations of a type that `RelationRows` keeps."""
         return self._build_table(self.relations.list_rows(type_))
+
+    def list_heads(self, type_: int) -> Ints:
+        """The head of each row of `build_edge_table` (int32)."""
+        return self._tables.heads.find_of_rows(self.relations.list_rows(type_), RELATIONS)
 
     def build_idle_read_table(self) -> EdgeTable:
         """The visible READS of jobs without a stated output."""

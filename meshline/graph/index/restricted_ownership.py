@@ -74,6 +74,9 @@ class RestrictedOwnership(OwnershipFacet):
         kept = starts[start] & ends[end]
         return start[kept], end[kept]
 
+    def list_statements(self, type: EdgeType) -> Ints:  # noqa: A002 - as in the base
+        refuse_question(type)
+
     def list_idle_reads(self) -> EdgeTable:
         return self._keep_rows(super().list_idle_reads(), self._visible, self._visible)
 

@@ -20,6 +20,7 @@ from meshline.graph.index.results import Ints
 from meshline.graph.model import KINDS, AssetKind
 from meshline.graph.queries.groups import Groups
 from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Limits, SortKey
+from meshline.graph.queries.readers import Readers
 
 
 class Number(enum.Enum):
@@ -143,13 +144,14 @@ class ImpactPage(NamedTuple):
 
 
 class ImpactFilter(NamedTuple):
-    """A filter of affected assets: all given criteria must match. `domain`, `product` and `owner` are nodes."""
+    """A filter of affected assets: all given criteria must match. `domain`, `product`, `owner` and `reader` are nodes."""
 
     kinds: Sequence[AssetKind] = ()
     reach: Sequence[Reach] = ()
     domain: int | None = None
     product: int | None = None
     owner: int | None = None
+    reader: int | None = None
     masked: bool | None = None
 
 
@@ -202,6 +204,10 @@ class Impact:
         return Groups(self.index, self.affected.nodes)
 
     @cached_property
+    def readers(self) -> Readers:
+        return Readers(self.index, self.groups.nodes, self.groups.unit)
+
+    @cached_property
     def _row_of(self) -> Ints:
         """By node: its row in `affected`, or -1 (int32)."""
         nodes = self.affected.nodes
@@ -238,6 +244,10 @@ class Impact:
         """An asset with two owners counts for both."""
         return self._list_counts(self.groups.count_by_owner(), "no owner")
 
+    def count_by_reader(self) -> list[Count]:
+        """A dataset or column counts for each who may read it, or some of it, by the grants that sources state."""
+        return self._list_counts(self.readers.count(), "no stated grant")
+
     def _list_counts(self, sizes: Mapping[int | None, int], nothing: str) -> list[Count]:
         """The largest group first, the assets in no group last. `nothing`: the label of these."""
         counts = [self._build_count(node, size, nothing) for node, size in sizes.items()]
@@ -272,6 +282,8 @@ class Impact:
             mask &= self.groups.is_in_product(wanted.product)
         if wanted.owner is not None:
             mask &= self.groups.is_owned_by(wanted.owner)
+        if wanted.reader is not None:
+            mask &= self.readers.mark_read_by(wanted.reader)
         if wanted.domain is not None:
             mask &= self.groups.is_in_domain(wanted.domain)
         return np.flatnonzero(mask).astype(np.int32)

@@ -40,6 +40,17 @@ class Selector(NamedTuple):
     name: str = ""
 
 
+def format_selector(selector: Selector) -> str:
+    """A selector as access rules name it."""
+    return f"{selector.kind}:{selector.name}" if selector.name else str(selector.kind)
+
+
+def parse_selector(text: str) -> Selector:
+    """A selector that `format_selector` made."""
+    kind, _, name = text.partition(":")
+    return Selector(SelectorKind(kind), name)
+
+
 class Selections:
     """What selectors choose in one state of an index. Arrays are boolean, by place (`Places`)."""
 

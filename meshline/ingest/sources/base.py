@@ -18,6 +18,9 @@ from meshline.graph.model import AssetKey, Content, Scope
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.secrets import Variables
 
+RIGHTS = "may-read"  # the first part of scopes with rights to read
+FOR_MEMBERS = "for_members"  # an attribute of a right: others have it, too, who are not listed: everyone, or the many members of a role
+
 
 class Entry(NamedTuple):
     """What a source states about one scope. `time`: since when, in microseconds since the epoch (None: the time of the
@@ -55,7 +58,8 @@ class Reading(NamedTuple):
     `source`: the source's name, e.g. `iceberg/lake`. `complete`: whether the items are all that the source has, so that
     the scopes that are missing are retracted. `atomic`: all items are written in one commit or none is; False for
     a reading that may be too large for the memory. `remember`: called when all is read and written; returns the
-    `Context.memory` of the next reading.
+    `Context.memory` of the next reading. `has_read_rights`: called when all is read; returns whether the reading states all rights to
+    read (MAY_READ) that there are, so that one that it does not state has ended; None: it states none.
     """
 
     source: str
@@ -64,6 +68,12 @@ class Reading(NamedTuple):
     atomic: bool = True
     warnings: Sequence[str] = ()
     remember: Callable[[], Mapping[str, str]] | None = None
+    has_read_rights: Callable[[], bool] | None = None
+
+    def confirm_rights(self, refused: Iterable[Refusal]) -> bool:
+        """Whether all rights to read were read and are stated now. `refused`: what could not be ingested. To be called when all is read."""
+        unknown = any(not one.about or one.about[0] == RIGHTS for one in refused)
+        return not unknown and self.has_read_rights is not None and self.has_read_rights()
 
 
 class KnownColumn(NamedTuple):

@@ -22,7 +22,7 @@ MAX_RETRACTED = 100_000  # retracted scopes of one source that are remembered
 
 class Loading(NamedTuple):
     """What loading a reading changed, in scopes. `retracted`: the source stated them before and does not now. `kept`: missing
-    from the reading, but a refusal may have meant them, or the reading was not complete.
+    from the reading, but a refusal may have meant them, or the reading was not complete. `has_rights`: see `Reading.has_read_rights`.
     """
 
     source: str
@@ -35,6 +35,7 @@ class Loading(NamedTuple):
     kept: int
     refused: tuple[InvalidInput, ...]
     warnings: tuple[str, ...]
+    has_rights: bool = False
 
 
 def load_reading(graph: LiveGraph, reading: Reading, time: int, *, strict: bool = False) -> Loading:
@@ -106,6 +107,7 @@ class _Loader:
             kept=len(missing) - len(retracted),
             refused=tuple(one.error for one in self._refused),
             warnings=tuple(self._reading.warnings),
+            has_rights=self._reading.confirm_rights(self._refused),
         )
 
     def _load_entry(self, entry: Entry) -> None:

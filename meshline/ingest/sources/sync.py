@@ -133,11 +133,11 @@ def _check_stop(stop: threading.Event) -> None:
 
 
 def _build_status(done: SyncOutcome, at: int, seconds: float, before: Status | None) -> Status:
-    last = before.succeeded if before is not None else None
+    last, rights = (before.succeeded, before.rights) if before is not None else (None, None)
     if done.loading is None:
         failures = before.failures + 1 if before is not None else 1
         refused = int(isinstance(done.error, InvalidInput))
-        return Status(at, seconds, refused=refused, error=str(done.error)[:LONGEST], succeeded=last, failures=failures)
+        return Status(at, seconds, refused=refused, error=str(done.error)[:LONGEST], succeeded=last, failures=failures, rights=rights)
     counts = done.loading
     return Status(
         at,
@@ -149,4 +149,5 @@ def _build_status(done: SyncOutcome, at: int, seconds: float, before: Status | N
         retracted=counts.retracted,
         refused=len(counts.refused),
         succeeded=at,
+        rights=at if counts.has_rights else rights,
     )

@@ -20,7 +20,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `error`: why the source could not be read to its end; empty if it could. `succeeded`: the time of the last sync, this one
     included, that read it to its end. `failures`: how many syncs in a row did not. `next`: when the server that
-    syncs the source on a schedule will do so again.
+    syncs the source on a schedule will do so again. `rights`: the time of the last sync, this one included, that read who may read what.
     """
 
     at: Count
@@ -35,6 +35,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     succeeded: Count | None = None
     failures: Count = 0
     next: Count | None = None
+    rights: Count | None = None
 
 
 def save_status(store: Store, source: str, status: Status) -> None:

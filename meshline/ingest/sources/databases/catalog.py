@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from meshline.graph.model import Json
+from meshline.ingest.sources.read_right import ReadRight
 
 # The name of a table in its parts, unquoted, in the case that the system keeps: (database, schema, table).
 TablePath: TypeAlias = tuple[str, ...]
@@ -38,18 +39,6 @@ class Constraint(NamedTuple):
     expression: str = ""
     references: TablePath = ()
     referenced: tuple[str, ...] = ()
-
-
-class ReadRight(NamedTuple):
-    """That a role, user or group of the system may read a table. `columns`: which alone; empty: all. `grant`: the role or group
-    that was granted the right. `row_filter`: whether only some rows are shown to it. `masked`: the columns of which it sees masked values.
-    """
-
-    principal: str
-    columns: tuple[str, ...] = ()
-    grant: str = ""
-    row_filter: bool = False
-    masked: tuple[str, ...] = ()
 
 
 class Table(NamedTuple):

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph import model
 from meshline.graph.content import Draft, encode_facts
 from meshline.graph.model import (
     AssetFact,
     AssetKey,
     Content,
-    EdgeFact,
-    EdgeType,
     Facts,
     Json,
     drop_empty_attributes,
     get_current_micros,
 )
 from meshline.graph.naming import find_email
-from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
-from meshline.ingest.sources.databases.catalog import FOREIGN_KEY, PRIMARY_KEY, Column, Constraint, DatabaseCatalog, ReadRight, Table
+from meshline.ingest.sources.base import RIGHTS, Context, Entry, Item, Refusal, Unchanged
+from meshline.ingest.sources.databases.catalog import FOREIGN_KEY, PRIMARY_KEY, Column, Constraint, DatabaseCatalog, Table
+from meshline.ingest.sources.read_right import RoleNames, build_right_facts
 from meshline.ingest.sources.table_properties import build_owner_facts
 from meshline.words import format_count
 
@@ -56,6 +54,7 @@ class CatalogEntries:
         self._query_days = query_days
         self._usage_options = usage
         self._usage: HistoryUsage | None = None  # the one of this reading, once it has begun
+        self._roles = RoleNames(catalog.namespace, owners, context.resolve_person)
         self._seen: dict[str, int] = {}
         self.warnings: list[str] = []
 
@@ -99,7 +98,7 @@ class CatalogEntries:
         if size:
             yield Entry(("table-size", *key.parts), encode_facts(Facts((AssetFact(key, size),))))
         if table.rights:
-            yield Entry(("may-read", *key.parts), encode_facts(self._build_rights(key, table.rights)))
+            yield Entry((RIGHTS, *key.parts), encode_facts(build_right_facts(key, table.rights, self._roles.build_owner)))
 
     def _build_table_content(self, key: AssetKey, table: Table, names: Names) -> Content:
         draft = Draft()
@@ -124,21 +123,6 @@ class CatalogEntries:
         if owner:  # else it is the role that made the table, which would hide the real owner
             draft.add_facts(build_owner_facts(self._context.resolve_person(owner), key))
         return draft.build_content()
-
-    def _build_rights(self, key: AssetKey, rights: Sequence[ReadRight]) -> Facts:
-        """Who may read a table. A role that means no owner is an owner of its own, named after the system."""
-        assets: list[AssetFact] = []
-        edges: list[EdgeFact] = []
-        for right in rights:
-            name = self._owners.get(right.principal, right.principal if find_email(right.principal) else "")
-            owner = model.build_owner_key(self._context.resolve_person(name) if name else f"{self._catalog.namespace}/{right.principal}")
-            if not name:
-                assets.append(AssetFact(owner, {"title": right.principal, "owner_type": "role"}))
-            about = drop_empty_attributes(grant=right.grant, row_filter=right.row_filter or None)
-            edges += (EdgeFact(EdgeType.MAY_READ, owner, model.build_column_key(key, column), about) for column in right.columns)
-            if not right.columns:
-                edges.append(EdgeFact(EdgeType.MAY_READ, owner, key, about))
-        return Facts(tuple(assets), tuple(edges))
 
     def _build_queries(self, names: Names) -> Iterator[Item]:
         from meshline.ingest.sources.databases.query_lineage import SqlReader, build_query_facts, group_queries  # noqa: PLC0415

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -93,7 +93,16 @@ class RefusedTable(NamedTuple):
     error: InvalidInput
 
 
-Listing: TypeAlias = Iterator[CatalogTable | RefusedTable | Refusal]  # a Refusal is about tables that could not even be listed
+class TableRights(NamedTuple):
+    """Who may read a listed table: the facts for its dataset; None if that could not be read (`problem`): what was known of it stays."""
+
+    identifier: tuple[str, ...]
+    build_facts: Callable[[AssetKey], Facts] | None
+    problem: str = ""
+
+
+# A Refusal is about tables that could not even be listed.
+Listing: TypeAlias = Iterator[CatalogTable | RefusedTable | TableRights | Refusal]
 
 
 def build_content(dataset: AssetKey, table: CatalogTable, kind: str, title: str, context: Context) -> Content:

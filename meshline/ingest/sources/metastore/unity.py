@@ -25,10 +25,13 @@ from meshline.ingest.sources.metastore.catalog_table import (
     CatalogTable,
     Listing,
     RefusedTable,
+    TableRights,
     ViewDefinition,
 )
 from meshline.ingest.sources.metastore.type_text import list_nested_columns
+from meshline.ingest.sources.metastore.unity_grants import Permissions, UnityGrants
 from meshline.ingest.sources.metastore.walk import Selection
+from meshline.ingest.sources.read_right import build_right_facts
 
 T = TypeVar("T")
 
@@ -125,8 +128,9 @@ _table = msgspec.json.Decoder(_Table)
 class Unity(Source):
     """A Unity Catalog. `url`: of the workspace or server. `token`: a bearer token. `catalogs`: only these; by default all but those of
     Databricks itself. `tables`: patterns of `catalog.schema.table`. `tags`: whether the tags of tables are read, which is one more request
-    for each table, and which the open-source server does not know. `storage_options`: of deltalake, for Delta tables whose columns the
-    catalog does not list. `namespace`: of the datasets, instead of `databricks://HOST` or the server's address.
+    for each table, and which the open-source server does not know. `grants`: whether it is read who may read each table, which is one more
+    request for each table, schema and catalog. `owners`: the owner that a user or group means. `storage_options`: of deltalake, for Delta
+    tables whose columns the catalog does not list. `namespace`: of the datasets, instead of `databricks://HOST` or the server's address.
     """
 
     kind: ClassVar[str] = "unity"
@@ -137,16 +141,24 @@ class Unity(Source):
     namespace: str = ""
     tables: tuple[str, ...] = ()
     tags: bool = False
+    grants: bool = Field(default=False, description="Whether the grants are read: who may read which table.")
+    owners: Mapping[str, str] = Field(default={}, description="The owner that a user or group of the grants means: {analysts: 'team:bi'}.")
     properties: dict[str, Any] = Field(default={}, repr=False)
     storage_options: Mapping[str, str] = Field(default={}, repr=False)
 
     def read(self, context: Context) -> Reading:
+        def open_walk(api: CatalogApi, selection: Selection) -> UnityWalk:
+            walk = UnityWalk(api, selection, tags=self.tags)
+            if self.grants:
+                walk.grants = UnityGrants(walk.list_permissions, self.owners, context.resolve_person)
+            return walk
+
         server = CatalogServer(
             PROGRAM,
             "Unity Catalog",
             format_unity_namespace,
             lambda token: {"Authorization": f"Bearer {token}"} if token else {},
-            lambda api, selection: UnityWalk(api, selection, tags=self.tags),
+            open_walk,
         )
         return read_server(self, context, server)
 
@@ -159,7 +171,9 @@ def format_unity_namespace(url: str) -> str:
 
 
 class UnityWalk:
-    """One walk over a Unity Catalog."""
+    """One walk over a Unity Catalog. `grants`: reads who may read each table; None: that is not read."""
+
+    grants: UnityGrants | None = None
 
     def __init__(self, api: CatalogApi, selection: Selection, *, tags: bool) -> None:
         self._api = api
@@ -177,6 +191,7 @@ class UnityWalk:
         """The tables and views of the catalogs. Raises StoreUnavailable."""
         try:
             for catalog in catalogs:
+                self._enter((catalog.name,), catalog.owner)
                 try:
                     schemas = [one for page in self._list_pages(_Schemas, "schemas", catalog_name=catalog.name) for one in page.schemas]
                 except (InvalidInput, AccessRefused) as error:
@@ -191,6 +206,7 @@ class UnityWalk:
     def _list_schema(self, catalog: _Named, schema: _Named) -> Listing:
         defaults = NamespaceDefaults("", schema.comment or catalog.comment or "")
         place = (catalog.name, schema.name)
+        self._enter(place, schema.owner)
         try:
             for page in self._list_pages(_Tables, "tables", catalog_name=catalog.name, schema_name=schema.name, max_results=PAGE):
                 for one in page.tables:
@@ -208,9 +224,32 @@ class UnityWalk:
         if not self._selection.includes(identifier):
             return
         try:
-            yield convert_table(identifier, table, defaults, self._read_tags(identifier) if self._tags else [])
+            converted = convert_table(identifier, table, defaults, self._read_tags(identifier) if self._tags else [])
         except InvalidInput as error:
             yield RefusedTable(identifier, error)
+            if self.grants is not None:
+                yield TableRights(identifier, None)
+            return
+        yield converted
+        if self.grants is not None:
+            yield self._read_rights(converted)
+
+    def _enter(self, identifier: tuple[str, ...], owner: str | None) -> None:
+        if self.grants is not None:
+            self.grants.enter(identifier, owner)
+
+    def _read_rights(self, table: CatalogTable) -> TableRights:
+        assert self.grants is not None, "it is asked for those who may read"
+        build_owner = self.grants.build_owner
+        try:
+            rights = self.grants.list_rights(table)
+        except (InvalidInput, AccessRefused) as error:
+            return TableRights(table.identifier, None, str(error))
+        return TableRights(table.identifier, lambda dataset: build_right_facts(dataset, rights, build_owner))
+
+    def list_permissions(self, kind: str, name: str) -> Iterator[Permissions]:
+        """The pages of what was granted on one securable (`catalog`, `schema` or `table`). Raises InvalidInput, StoreUnavailable."""
+        return self._list_pages(Permissions, "permissions", kind, name, max_results="0")
 
     def _read_tags(self, identifier: Sequence[str]) -> list[str]:
         """The tags of a table as `key=value` or `key`; none if the server does not know tags, or does not permit to read them."""

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
+from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetKey, get_current_micros
-from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Unchanged
+from meshline.ingest.sources.base import RIGHTS, Context, Entry, Item, Reading, Refusal, Unchanged
 from meshline.ingest.sources.iceberg.facts import NamespaceDefaults
 from meshline.ingest.sources.iceberg.parse import Representation, ViewVersion
 from meshline.ingest.sources.iceberg.table_scopes import KnownTable, Memory, Subject, build_table_scopes
@@ -20,6 +21,7 @@ from meshline.ingest.sources.metastore.catalog_table import (
     CatalogTable,
     Listing,
     RefusedTable,
+    TableRights,
     build_content,
     build_counts_content,
 )
@@ -71,10 +73,13 @@ class CatalogReader:
         self._columns: dict[str, tuple[str, ...]] = {}  # of tables that were read again
         self._views: list[tuple[ViewText, int | None]] = []
         self.warnings: list[str] = []
+        self._has_rights: bool | None = None  # whether the rights of all tables were read; None: the listing has none
 
     def build_reading(self, source: str) -> Reading:
         """The reading of the source of this name."""
-        return Reading(source, self.read_items(), complete=self._whole, atomic=False, warnings=self.warnings, remember=self.remember)
+        return Reading(
+            source, self.read_items(), complete=self._whole, atomic=False, warnings=self.warnings, remember=self.remember
+        )._replace(has_read_rights=lambda: self._has_rights is True)
 
     def remember(self) -> Mapping[str, str]:
         return self._memory.build_next(self._seen, complete=self._whole)
@@ -89,7 +94,7 @@ class CatalogReader:
             yield Refusal(InvalidInput(f"{error}; {len(self._seen)} tables and views were read, the others remain as they were", place))
         yield from self._build_lineage()
 
-    def _handle_listed(self, one: CatalogTable | RefusedTable | Refusal) -> Iterator[Item]:
+    def _handle_listed(self, one: CatalogTable | RefusedTable | TableRights | Refusal) -> Iterator[Item]:
         if isinstance(one, Refusal):
             self._whole = False
             yield one
@@ -99,6 +104,9 @@ class CatalogReader:
             yield Refusal(InvalidInput(f"a name must have 1 to {MAX_NAME} characters", name[:100]))
             return
         dataset = self._context.naming.normalise_dataset(self._identity.namespace, name)
+        if isinstance(one, TableRights):
+            yield self._build_rights(dataset, one)
+            return
         self._datasets[dataset.name] = dataset
         if isinstance(one, RefusedTable):
             yield from self._refuse(dataset, one.error)
@@ -107,6 +115,17 @@ class CatalogReader:
             yield from self._read_table(dataset, one)
         except InvalidInput as error:
             yield from self._refuse(dataset, error)
+
+    def _build_rights(self, dataset: AssetKey, rights: TableRights) -> Item:
+        """The scope with who may read a table, also if no principal may: so it is restated in a reading of some tables, too."""
+        scope = (RIGHTS, *dataset.parts)
+        if rights.build_facts is not None:
+            self._has_rights = self._has_rights is not False
+            return Entry(scope, encode_facts(rights.build_facts(dataset)))
+        self._has_rights = False
+        if rights.problem:
+            self.warnings.append(f"{dataset.name}: its grants remain as they were, because {rights.problem}")
+        return Unchanged(scope)
 
     def _refuse(self, dataset: AssetKey, error: InvalidInput) -> Iterator[Item]:
         yield Refusal(error if error.where else InvalidInput(str(error), dataset.name), self._build_scope(dataset))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from meshline.graph import model
 from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
-from meshline.ingest.sources.base import Entry
+from meshline.ingest.sources.base import FOR_MEMBERS, RIGHTS, Entry
 from meshline.ingest.sources.ranger.parse import ACCESS, MASKING, OVERRIDE, ROW_FILTER, Columns, Item, Policy, match_columns
 
 PUBLIC = "group:public"  # the group of all users
@@ -76,7 +76,7 @@ def build_right_entry(dataset: Dataset, policies: Sequence[Policy], levels: Sequ
         principal for policy, _ in about if policy.policy_type == ROW_FILTER for principal in _collect(policy.row_filter_policy_items, ())
     }
     facts = _Builder(dataset, normal, override, masks, filtered).build()
-    return Entry(("may-read", *dataset.key.parts), encode_facts(facts)) if facts.edges else None
+    return Entry((RIGHTS, *dataset.key.parts), encode_facts(facts)) if facts.edges else None
 
 
 def _match_policy(policy: Policy, levels: Sequence[str], dataset: Dataset) -> Columns | None:
@@ -152,4 +152,5 @@ class _Builder:
 
     def _describe(self, principal: str, policy: str) -> dict[str, Json]:
         filtered = principal in self._filtered or PUBLIC in self._filtered
-        return {"policy": policy, **({"row_filter": True} if filtered else {})}
+        everyone: dict[str, Json] = {FOR_MEMBERS: True} if principal == PUBLIC else {}
+        return {"policy": policy, **({"row_filter": True} if filtered else {}), **everyone}

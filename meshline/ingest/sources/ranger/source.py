@@ -29,7 +29,8 @@ class Ranger(Source):
 
     def read(self, context: Context) -> Reading:
         warnings: list[str] = []
-        return Reading(self.source, self._read_items(context, warnings), complete=True, atomic=False, warnings=warnings)
+        items = self._read_items(context, warnings)
+        return Reading(self.source, items, complete=True, atomic=False, warnings=warnings, has_read_rights=lambda: True)
 
     def _read_items(self, context: Context, warnings: list[str]) -> Iterator[Item]:
         policies: list[Policy] = []

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from meshline.ingest.sources.databases.catalog import ReadRight
+from meshline.ingest.sources.read_right import ReadRight
 
 PUBLIC = 0
 MAX_MEMBERS = 100  # of a role that are listed; instead of more, the role is
@@ -28,46 +28,58 @@ class Role(NamedTuple):
     inherits: tuple[int, ...]
 
 
+class _Readers(NamedTuple):
+    """`found`: the roles that may read, with the grantee by which each may; PUBLIC if every role may. `folded`: those of them that are in
+    place of their members.
+    """
+
+    found: Mapping[int, str]
+    folded: frozenset[int]
+
+
 class ReadRights:
     """The rights to read of all roles. `roles`: by their ids. `schema_users`: who may use each schema."""
 
     def __init__(self, roles: Mapping[int, Role], schema_users: Mapping[str, frozenset[int]]) -> None:
         self._roles = roles
         self._schema_users = schema_users
-        self._readers: dict[tuple[frozenset[int], str], dict[int, str]] = {}
+        self._readers: dict[tuple[frozenset[int], str], _Readers] = {}
 
     def list_rights(
         self, schema: str, grants: Sequence[tuple[str | None, int]], owner: str, *, row_security: bool
     ) -> tuple[ReadRight, ...]:
         """Who may read a table. `grants`: column (None: all) and grantee. `owner`: the role that row security does not restrict."""
         whole = self._find_readers(frozenset(grantee for column, grantee in grants if column is None), schema)
-        found = [self._build_right(role, via, (), owner, row_security=row_security) for role, via in whole.items()]
+        found = [self._build_right(role, via, (), owner, row_security=row_security) for role, via in whole.found.items()]
         of_columns: dict[int, dict[str, str]] = {}
+        folded = set(whole.folded)
         for column in sorted({column for column, _ in grants if column is not None}):
             readers = self._find_readers(frozenset(grantee for one, grantee in grants if one == column), schema)
-            for role, via in readers.items():
-                if role not in whole and PUBLIC not in whole:
+            folded |= readers.folded
+            for role, via in readers.found.items():
+                if role not in whole.found and PUBLIC not in whole.found:
                     of_columns.setdefault(role, {})[column] = via
         for role, columns in of_columns.items():
             via = next(iter(columns.values()))
             found.append(self._build_right(role, via, tuple(columns), owner, row_security=row_security))
-        return tuple(sorted(found))
+        names = {"PUBLIC", *(self._roles[role].name for role in folded)}
+        return tuple(sorted(right._replace(for_members=right.principal in names) for right in found))
 
     def _build_right(self, role: int, via: str, columns: tuple[str, ...], owner: str, *, row_security: bool) -> ReadRight:
         known = self._roles.get(role)
         free = known is not None and (known.bypasses_row_security or known.name == owner)
         return ReadRight("PUBLIC" if known is None else known.name, columns, via, row_filter=row_security and not free)
 
-    def _find_readers(self, grantees: frozenset[int], schema: str) -> dict[int, str]:
-        """The roles that may read what was granted to `grantees`, with the grantee by which each may; PUBLIC if every role may."""
+    def _find_readers(self, grantees: frozenset[int], schema: str) -> _Readers:
+        """Who may read what was granted to `grantees`."""
         known = self._readers.get((grantees, schema))
         if known is None:
             known = self._readers[grantees, schema] = self._expand(grantees, self._schema_users.get(schema, frozenset()))
         return known
 
-    def _expand(self, grantees: frozenset[int], users: frozenset[int]) -> dict[int, str]:
+    def _expand(self, grantees: frozenset[int], users: frozenset[int]) -> _Readers:
         if PUBLIC in grantees and PUBLIC in users:
-            return {PUBLIC: "PUBLIC"}
+            return _Readers({PUBLIC: "PUBLIC"}, frozenset())
         found: dict[int, str] = {}
         for role, known in self._roles.items():
             if known.superuser or not (known.logs_in or role in grantees or known.name == READ_ALL):
@@ -107,11 +119,12 @@ class ReadRights:
         return found
 
 
-def _fold_members(found: Mapping[int, str], ids: Mapping[str, int]) -> dict[int, str]:
+def _fold_members(found: Mapping[int, str], ids: Mapping[str, int]) -> _Readers:
     """The roles that may read, with one role in place of its members where these are many."""
     counts = Counter(found.values())
     kept = {role: via for role, via in found.items() if counts[via] <= MAX_MEMBERS and role != ids.get(READ_ALL)}
-    return {**kept, **{ids[via]: via for via, count in counts.items() if count > MAX_MEMBERS}}
+    folded = {ids[via]: via for via, count in counts.items() if count > MAX_MEMBERS}
+    return _Readers({**kept, **folded}, frozenset(folded))
 
 
 def build_roles(rows: Sequence[tuple[Any, ...]]) -> dict[int, Role]:

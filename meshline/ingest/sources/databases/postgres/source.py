@@ -78,7 +78,15 @@ class Postgres(Source):
         )
         entries = CatalogEntries(catalog, context, self.owners, self.history_days, self.usage)
         entries.warnings += found.warnings
-        return Reading(self.source, entries.read_items(), complete=True, atomic=False, warnings=entries.warnings, remember=entries.remember)
+        return Reading(
+            self.source,
+            entries.read_items(),
+            complete=True,
+            atomic=False,
+            warnings=entries.warnings,
+            remember=entries.remember,
+            has_read_rights=lambda: self.grants,
+        )
 
     def _is_wanted(self, schema: str, table: str) -> bool:
         names = (schema, f"{schema}.{table}")
