@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from meshline.cli.options import Server, Store, Strict
+from meshline.cli.options import OwnerOfRole, Server, Store, Strict, parse_owners
 from meshline.cli.sync import ingest_source, make_source_command
 
 if TYPE_CHECKING:
@@ -139,6 +139,8 @@ def iceberg(
     ] = None,
     namespace: Annotated[str, typer.Option(help="The namespace of the tables. [default: the catalog's address]", show_default=False)] = "",
     table: Annotated[list[str] | None, typer.Option(help="Only these tables: patterns of schema.table.", metavar="PATTERN")] = None,
+    grants: Annotated[bool, typer.Option("--grants", help="Read of Polaris who may read each table, too.")] = False,
+    owner: OwnerOfRole = None,
     parallel: Annotated[int, typer.Option(help="The number of tables that are read at the same time.", min=1, max=64)] = 8,
 ) -> dict[str, object]:
     """Load the tables and views of an Iceberg catalog: columns, history, owners, products."""
@@ -158,6 +160,8 @@ def iceberg(
         "files": [] if uris else list(what or ()),
         "namespace": namespace,
         "tables": list(table or ()),
+        "grants": grants,
+        "owners": parse_owners(owner),
         "parallel": parallel,
     }
 

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from meshline.cli.ingest import Complete, SourceName
+from meshline.cli.options import OwnerOfRole, parse_owners
 from meshline.cli.sync import make_source_command
 
 Exports: TypeAlias = Annotated[
@@ -14,10 +15,6 @@ Exports: TypeAlias = Annotated[
 ]
 DatabaseNamespace: TypeAlias = Annotated[
     str, typer.Option(help="The namespace of the tables, instead of the address.", show_default=False, metavar="NAMESPACE")
-]
-Owner: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option("--owner", help="The owner that a role or user means; may be repeated.", show_default=False, metavar="ROLE=OWNER"),
 ]
 HistoryDays: TypeAlias = Annotated[
     int, typer.Option(help="For how many days a query counts that is no longer in the history.", min=1, max=3650)
@@ -43,15 +40,6 @@ DatabaseNames: TypeAlias = Annotated[
         metavar="NAME=NAMESPACE",
     ),
 ]
-
-
-def _parse_owners(given: list[str] | None) -> dict[str, str]:
-    from meshline.errors import InvalidInput
-
-    found = dict(one.partition("=")[::2] for one in given or ())
-    if not all(found.values()):
-        raise InvalidInput("accepted is ROLE=OWNER, such as orders_rw=team:orders", "--owner")
-    return found
 
 
 def _build_usage(usage: bool, reader: list[str] | None, whole_history: bool) -> dict[str, object] | None:  # noqa: FBT001 - options
@@ -86,7 +74,7 @@ def postgres(
         list[str] | None,
         typer.Option(help="Not these schemas or schema.tables; may be repeated.", show_default=False, metavar="PATTERN"),
     ] = None,
-    owner: Owner = None,
+    owner: OwnerOfRole = None,
     history: Annotated[bool, typer.Option("--history/--no-history", help="Read pg_stat_statements for lineage.")] = True,
     history_days: HistoryDays = 30,
     usage: UsageChoice = False,
@@ -103,7 +91,7 @@ def postgres(
         "namespace": namespace,
         "schemas": schema or [],
         "exclude": exclude or [],
-        "owners": _parse_owners(owner),
+        "owners": parse_owners(owner),
         "history": history,
         "history_days": history_days,
         "usage": _build_usage(usage, reader, whole_history),
@@ -129,7 +117,7 @@ def snowflake(
     *,
     account: Annotated[str, typer.Option(help="The account, as in OpenLineage's events: organisation-account.", metavar="ACCOUNT")],
     name: SourceName = "default",
-    owner: Owner = None,
+    owner: OwnerOfRole = None,
     history_days: HistoryDays = 30,
     usage: UsageChoice = False,
     reader: Reader = None,
@@ -141,7 +129,7 @@ def snowflake(
         "name": name,
         "files": file,
         "account": account,
-        "owners": _parse_owners(owner),
+        "owners": parse_owners(owner),
         "history_days": history_days,
         "usage": _build_usage(usage, reader, whole_history),
         "complete": complete,
@@ -153,7 +141,7 @@ def bigquery(
     file: Exports,
     *,
     name: SourceName = "default",
-    owner: Owner = None,
+    owner: OwnerOfRole = None,
     history_days: HistoryDays = 30,
     usage: UsageChoice = False,
     reader: Reader = None,
@@ -164,7 +152,7 @@ def bigquery(
     return {
         "name": name,
         "files": file,
-        "owners": _parse_owners(owner),
+        "owners": parse_owners(owner),
         "history_days": history_days,
         "usage": _build_usage(usage, reader, whole_history),
         "complete": complete,
@@ -178,7 +166,7 @@ def redshift(
     cluster: Annotated[str, typer.Option(help="The cluster: its endpoint, or name.region:port.", metavar="CLUSTER")],
     database: Annotated[str, typer.Option(help="The database of the rows of PG_VIEWS.", show_default=False, metavar="NAME")] = "",
     name: SourceName = "default",
-    owner: Owner = None,
+    owner: OwnerOfRole = None,
     history_days: HistoryDays = 30,
     usage: UsageChoice = False,
     reader: Reader = None,
@@ -191,7 +179,7 @@ def redshift(
         "files": file,
         "cluster": cluster,
         "database": database,
-        "owners": _parse_owners(owner),
+        "owners": parse_owners(owner),
         "history_days": history_days,
         "usage": _build_usage(usage, reader, whole_history),
         "complete": complete,

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from meshline.cli.options import OwnerOfRole, parse_owners
 from meshline.cli.sync import make_source_command
 
 Tables: TypeAlias = Annotated[list[str] | None, typer.Option("--table", help="Only these tables: patterns.", metavar="PATTERN")]
@@ -99,12 +100,15 @@ def unity(
     namespace: Namespace = "",
     table: Tables = None,
     tags: Annotated[bool, typer.Option("--tags", help="Read the tags of tables, too: one more request for each.")] = False,
+    grants: Annotated[bool, typer.Option("--grants", help="Read who may read each table, too: one more request for each.")] = False,
+    owner: OwnerOfRole = None,
     properties: Properties = None,
     storage_option: StorageOptions = None,
 ) -> dict[str, object]:
     """Load the tables and views of a Unity Catalog: columns, masks, owners, lineage of views."""
     keys = _build_common_keys(name, namespace, table, properties, storage_option)
-    place = {"url": url, "token": token, "catalogs": list(catalog or ()), "tags": tags}
+    options = {"tags": tags, "grants": grants, "owners": parse_owners(owner)}
+    place = {"url": url, "token": token, "catalogs": list(catalog or ()), **options}
     return {**keys, **place}
 
 

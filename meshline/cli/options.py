@@ -166,6 +166,22 @@ GroupBy: TypeAlias = Annotated[
 ListFormat: TypeAlias = Annotated[TextFormat, typer.Option("--format", help="text for people, json for programs.")]
 
 
+OwnerOfRole: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--owner", help="The owner that a role or user means; may be repeated.", show_default=False, metavar="ROLE=OWNER"),
+]
+
+
+def parse_owners(given: list[str] | None) -> dict[str, str]:
+    """The values of `--owner`. Raises InvalidInput."""
+    from meshline.errors import InvalidInput
+
+    found = dict(one.partition("=")[::2] for one in given or ())
+    if not all(found.values()):
+        raise InvalidInput("accepted is ROLE=OWNER, such as orders_rw=team:orders", "--owner")
+    return found
+
+
 def find_author(by: str | None, server: str | None) -> str | None:
     """The author of a statement: the given one, else the user of this machine; None on a server, which knows the token's."""
     import getpass

@@ -81,8 +81,8 @@ TRIED = (
         "tags and earlier commits of the catalog", "tests/ingest/sources/test_iceberg_nessie.py",
     ),
     TriedSystem(
-        "Polaris", "1.0", Trial.DOCUMENTED, "iceberg", "tables and views of a catalog, with the credentials of a principal",
-        "grants, generic tables", "tests/ingest/sources/test_iceberg_polaris.py",
+        "Polaris", "1.0", Trial.DOCUMENTED, "iceberg", "tables and views of a catalog, with the credentials of a principal; grants",
+        "generic tables, policies", "tests/ingest/sources/test_iceberg_polaris.py",
     ),
     TriedSystem(
         "SQL catalog", "pyiceberg 0.12.0, SQLite", Trial.REAL, "iceberg", "tables, columns by id, history, owners, products",
@@ -109,8 +109,8 @@ TRIED = (
     ),
     TriedSystem(
         "Unity Catalog", "REST 2.1", Trial.DOCUMENTED, "unity",
-        "catalogs, schemas, tables, views with their lineage, owners, column masks, row filters, primary keys, tags of tables",
-        "lineage of Databricks, grants, volumes, functions, models, tags of columns", "tests/ingest/sources/test_unity.py",
+        "catalogs, schemas, tables, views with their lineage, owners, column masks, row filters, primary keys, tags of tables, grants",
+        "lineage of Databricks, members of groups, volumes, functions, models, tags of columns", "tests/ingest/sources/test_unity.py",
     ),
     TriedSystem(
         "Gravitino", "REST of 1.0", Trial.DOCUMENTED, "gravitino", "relational catalogs, schemas, tables, owners and tags of tables",

@@ -9,7 +9,7 @@ import pytest
 
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import build_dataset_key
+from meshline.graph.model import EdgeType, build_dataset_key
 from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.sources.iceberg_catalog import ignore_warnings, read_shown_attributes, sync_catalog
@@ -53,6 +53,7 @@ class Polaris:
 
     def __init__(self) -> None:
         self.tokens: list[dict[str, str]] = []
+        self.management: dict[str, Any] = {}
         self.answers: dict[str, Any] = {
             f"{ROOT}/config": {
                 "defaults": {"default-base-location": "s3://lake/sales"}, "overrides": {"prefix": "sales"}, "endpoints": ENDPOINTS,
@@ -75,6 +76,10 @@ class Polaris:
             return Failure(401, {"error": {"message": "not authorized", "type": "NotAuthorizedException", "code": 401}})
         if asked.path == f"{ROOT}/config" and asked.parameters.get("warehouse") != "sales":
             return Failure(404, {"error": {"message": "Unable to find warehouse", "type": "NotFoundException", "code": 404}})
+        if asked.path.startswith("/api/management/v1"):
+            return self.management.get(
+                asked.path.removeprefix("/api/management/v1"), Failure(403, {"error": {"message": "no", "code": 403}})
+            )
         if asked.parameters.get("parent"):
             return {"namespaces": []}
         return self.answers.get(asked.path, Failure(404, {"error": {"message": "none", "type": "NoSuchTableException", "code": 404}}))
@@ -102,6 +107,75 @@ def test_a_catalog_is_read_with_the_credentials_of_a_principal(graph: LiveGraph)
     shown = read_shown_attributes(graph, build_dataset_key("polaris://sales", "shop.orders"))
     assert (shown["table_owner"], shown["namespace_description"]) == ("ann@example.com", "what the shop sells")
     assert read_shown_attributes(graph, build_dataset_key("polaris://sales", "shop.numbers"))["dataset_type"] == "VIEW"
+
+
+def build_management() -> dict[str, Any]:
+    """Roles and grants, after the specification of the management interface (spec/polaris-management-service.yml)."""
+    roles = "/catalogs/sales/catalog-roles"
+    return {
+        roles: {"roles": [{"name": "reader"}, {"name": "writer"}, {"name": "catalog_admin"}]},
+        f"{roles}/reader/grants": {"grants": [{"type": "namespace", "namespace": ["shop"], "privilege": "TABLE_READ_DATA"}]},
+        f"{roles}/writer/grants": {
+            "grants": [
+                {"type": "table", "namespace": ["shop"], "tableName": "orders", "privilege": "TABLE_WRITE_DATA"},
+                {"type": "table", "namespace": ["other"], "tableName": "orders", "privilege": "TABLE_READ_DATA"},
+                {"type": "view", "namespace": ["shop"], "viewName": "numbers", "privilege": "VIEW_FULL_METADATA"},
+            ]
+        },
+        f"{roles}/catalog_admin/grants": {"grants": [{"type": "catalog", "privilege": "CATALOG_MANAGE_ACCESS"}]},
+        f"{roles}/reader/principal-roles": {"roles": [{"name": "analysts"}, {"name": "everyone", "federated": True}]},
+        f"{roles}/writer/principal-roles": {"roles": [{"name": "etl"}]},
+        "/principal-roles/analysts/principals": {"principals": [{"name": "ann@example.com"}, {"name": "bob"}]},
+        "/principal-roles/everyone/principals": {"principals": []},
+        "/principal-roles/etl/principals": {"principals": [{"name": f"job{number}"} for number in range(101)]},
+    }
+
+
+def list_readers(graph: LiveGraph, name: str) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    with graph.lock:
+        node = graph.index.assets.find_by_key(build_dataset_key("polaris://sales", name))
+        assert node is not None
+        for edge in graph.index.ownership.list_edges(node, EdgeType.MAY_READ, incoming=True):
+            found.setdefault(graph.index.assets.get_key(edge.start).name, []).append(dict(edge.attributes))
+    return found
+
+
+def test_who_may_read_by_the_grants_of_catalog_and_principal_roles(graph: LiveGraph) -> None:
+    polaris = Polaris()
+    polaris.management = build_management()
+    with serve_json(polaris) as url, ignore_warnings():
+        place = {"oauth2-server-uri": f"{url}{ROOT}/oauth/tokens"}
+        source = build_source(url, **place).model_copy(update={"grants": True, "owners": {"analysts": "team:bi"}})
+        loading = sync_catalog(graph, source)
+        assert (loading.refused, loading.warnings, loading.has_rights) == ((), (), True)
+        rights = list_readers(graph, "shop.orders")
+        assert rights == {
+            "ann@example.com": [{"grant": "analysts"}],
+            "polaris://sales/bob": [{"grant": "analysts"}],
+            "team:bi": [{"grant": "reader"}],
+            "polaris://sales/everyone": [{"grant": "reader", "for_members": True}],
+            "polaris://sales/etl": [{"grant": "writer", "for_members": True}],
+        }
+        assert list_readers(graph, "shop.numbers") == {}
+        assert sync_catalog(graph, source).changed == 0
+        del polaris.management["/principal-roles/etl/principals"]
+        loading = sync_catalog(graph, source)
+        assert (loading.retracted, loading.has_rights, len(loading.warnings)) == (0, False, 1)
+        assert list_readers(graph, "shop.orders") == rights
+        polaris.management["/catalogs/sales/catalog-roles"] = {"roles": [{"name": "catalog_admin"}]}
+        loading = sync_catalog(graph, source)
+        assert (loading.has_rights, list_readers(graph, "shop.orders")) == (True, {})
+
+
+def test_grants_are_read_of_polaris_alone(graph: LiveGraph) -> None:
+    with pytest.raises(ValueError, match="grants are read of Polaris, not of files"):
+        Iceberg(files=("x.json",), namespace="x", grants=True)
+    polaris = Polaris()
+    with serve_json(polaris) as url, ignore_warnings():
+        place = {"oauth2-server-uri": f"{url}{ROOT}/oauth/tokens"}
+        loading = sync_catalog(graph, build_source(url, **place).model_copy(update={"grants": True}))
+    assert "the grants remain as they were, because they cannot be read" in loading.warnings[0]
 
 
 def test_a_principal_without_access_and_a_catalog_that_does_not_exist(graph: LiveGraph) -> None:

@@ -166,6 +166,74 @@ def test_tags_are_read_where_the_server_has_them(graph: LiveGraph) -> None:
     assert read_shown_attributes(graph, build_key("customers"))["tags"] == ["gold", "pii=email"]
 
 
+def grant(**privileges: list[str]) -> dict[str, Any]:
+    """An answer of the permissions of a securable; `_at_` and `_` in a name: `@` and a space."""
+    return {"privilege_assignments": [{"principal": build_principal(name), "privileges": had} for name, had in privileges.items()]}
+
+
+def build_principal(name: str) -> str:
+    return name.replace("_at_", "@").replace("_", " ")
+
+
+def list_readers(graph: LiveGraph, key: AssetKey) -> dict[str, dict[str, Any]]:
+    with graph.lock:
+        node = graph.index.assets.find_by_key(key)
+        edges = [] if node is None else graph.index.ownership.list_edges(node, EdgeType.MAY_READ, incoming=True)
+        return {graph.index.assets.get_key(edge.start).name: dict(edge.attributes) for edge in edges}
+
+
+class GrantingServer(Server):
+    """Groups may use the schema and the catalog, analysts and Ann may read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers |= {
+            "/permissions/catalog/main": {**grant(analysts=["USE_CATALOG", "SELECT"]), "next_page_token": ""},
+            "/permissions/schema/main.crm": grant(analysts=["USE_SCHEMA"], ops=["USE SCHEMA", "CREATE TABLE"]),
+            "/permissions/table/main.crm.customers": grant(
+                ann_at_example=["SELECT"], bob_at_example=["MODIFY"], eve_at_example=["ALL_PRIVILEGES"]
+            ),
+            "/permissions/table/main.crm.mails": grant(),
+            "/permissions/table/main.crm.countries": grant(account_users=["SELECT"]),
+        }
+
+
+def test_grants_are_inherited_and_need_the_schema_and_the_catalog(graph: LiveGraph) -> None:
+    server = GrantingServer()
+    with serve_json(server) as url:
+        loading = load_source(graph, build_source(url, grants=True, owners={"analysts": "team:bi"}))
+        assert (loading.refused, loading.warnings, loading.has_rights) == ((), (), True)
+        assert len([one for one in server.asked if one.path == f"{PREFIX}/permissions/catalog/main"]) == 1
+        own = list_readers(graph, build_key("customers"))
+        assert own == {name: {"row_filter": True} for name in ("ann@example", "crm-team", "eve@example", "team:bi")}
+        masked = {name: {"row_filter": True, "masked": True} for name in own}
+        assert list_readers(graph, build_key("customers", "email")) == masked, "the function of the mask is not evaluated"
+        assert list_readers(graph, build_key("countries")) == {"account users": {"for_members": True}, "crm-team": {}, "team:bi": {}}
+        assert list(list_readers(graph, build_key("mails"))) == ["ann@example.com", "team:bi"], "its owner may read a view"
+        server.answers["/permissions/schema/main.crm"] = grant(ann_at_example=["USE_SCHEMA"])
+        server.answers["/permissions/catalog/main"] = grant(eve_at_example=["USE_CATALOG"], ann_at_example=["ALL_PRIVILEGES"])
+        load_source(graph, build_source(url, grants=True))
+        assert list(list_readers(graph, build_key("customers"))) == ["ann@example"], "eve may not use the schema"
+
+
+def test_grants_that_cannot_be_read_remain_as_they_were(graph: LiveGraph) -> None:
+    server = GrantingServer()
+    with serve_json(server) as url:
+        load_source(graph, build_source(url, grants=True))
+        before = list_readers(graph, build_key("customers"))
+        server.answers["/permissions/table/main.crm.customers"] = Failure(403, {"message": "not the owner"})
+        loading = load_source(graph, build_source(url, grants=True))
+        assert (loading.retracted, loading.refused, loading.has_rights) == (0, (), False)
+        assert list_readers(graph, build_key("customers")) == before
+        assert ["main.crm.customers: its grants remain as they were" in one for one in loading.warnings] == [True]
+        server.answers["/permissions/catalog/main"] = Failure(403, {"message": "no"})
+        server.asked.clear()
+        assert len(load_source(graph, build_source(url, grants=True)).warnings) == 3
+        assert len([one for one in server.asked if one.path.endswith("/permissions/catalog/main")]) == 1
+        assert not load_source(graph, build_source(url)).has_rights
+        assert list_readers(graph, build_key("customers")) == {}, "they are not read any more"
+
+
 def test_a_table_that_is_none_and_one_that_is_nested_too_deeply_are_refused_alone(graph: LiveGraph) -> None:
     server = Server()
     with serve_json(server) as url:

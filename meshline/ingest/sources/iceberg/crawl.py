@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from pyiceberg.catalog import Catalog, infer_catalog_type, load_catalog
@@ -12,8 +12,9 @@ from pyiceberg.exceptions import NotInstalledError
 from pyiceberg.utils.config import Config, merge_config
 
 from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
-from meshline.graph.model import AssetKey
-from meshline.ingest.sources.base import Context, Item, Refusal, Unchanged
+from meshline.graph.content import encode_facts
+from meshline.graph.model import AssetKey, Facts
+from meshline.ingest.sources.base import RIGHTS, Context, Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog
 from meshline.ingest.sources.iceberg.facts import NamespaceDefaults, format_table_name
 from meshline.ingest.sources.iceberg.parse import Table
@@ -38,6 +39,10 @@ MAX_DEPTH = 32  # levels of namespaces
 T = TypeVar("T")
 
 
+# What is stated of who may read a dataset, by the name of the table in the catalog.
+RightsReader: TypeAlias = Callable[[AssetKey, Identifier], Facts]
+
+
 class ListedTable(NamedTuple):
     """A table or view that the catalog lists. `defaults`: the owner and comment of its namespace."""
 
@@ -57,7 +62,13 @@ class Answer(NamedTuple):
 
 
 class CatalogWalk:
-    """One walk over a catalog. `read_items` can be iterated once; `remember` returns the memory after that."""
+    """One walk over a catalog. `read_items` can be iterated once; `remember` returns the memory after that.
+
+    `read_rights`: reads who may read the tables; None: that is not read. `has_rights`: whether all of it was read.
+    """
+
+    read_rights: Callable[[], RightsReader] | None = None
+    has_rights = False
 
     def __init__(
         self,
@@ -103,6 +114,8 @@ class CatalogWalk:
         yield from self._build_lineage()
         if self._whole:
             yield from self._build_renames()
+        if self.read_rights is not None:
+            yield from self._build_rights(self.read_rights)
 
     def _handle_answer(self, answer: Answer | Refusal) -> Iterator[Item]:
         if isinstance(answer, Refusal):
@@ -140,6 +153,19 @@ class CatalogWalk:
                 self._seen[view.dataset.name] = msgspec.structs.replace(self._seen[view.dataset.name], tag="")
             self.warnings += notes
             yield entry
+
+    def _build_rights(self, read_rights: Callable[[], RightsReader]) -> Iterator[Item]:
+        """Who may read each table, also if no principal may: so it is restated in a reading of some tables, too."""
+        tables = [one for name, one in self._identifiers.items() if name in self._seen and not one.is_view]
+        try:
+            build_facts = read_rights()
+        except (InvalidInput, StoreUnavailable) as error:
+            self.warnings.append(f"the grants remain as they were, because they cannot be read: {error}")
+            yield from (Unchanged((RIGHTS, *one.dataset.parts)) for one in tables)
+            return
+        for one in tables:
+            yield Entry((RIGHTS, *one.dataset.parts), encode_facts(build_facts(one.dataset, one.identifier)))
+        self.has_rights = True
 
     def _format_name(self, parts: Sequence[str]) -> str:
         try:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -23,6 +23,9 @@ from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCa
 from meshline.ingest.sources.iceberg.parse import MAX_BYTES, parse_table_answer, parse_view_answer
 from meshline.ingest.sources.secrets import Redaction
 
+T = TypeVar("T")
+
+CATALOG_PATH, MANAGEMENT_PATH = "/api/catalog", "/api/management/v1"  # of Polaris
 CONNECT, READ = 10.0, 60.0  # seconds to connect, and between two bytes
 WAITS = (0.5, 2.0)  # seconds before each further try
 CONNECTIONS = 64
@@ -211,6 +214,21 @@ class RestAccess(LibraryCatalog):
         metadata, location = parse_view_answer(answer.data) if is_view else parse_table_answer(answer.data)
         is_same = not answer.etag and location and location == tag
         return None if is_same else LoadedMetadata(metadata, answer.etag or location)
+
+    def read_management(self, shape: type[T], segments: Sequence[str]) -> T:
+        """An answer of Polaris's management interface, which is beside that of the catalog. `segments`: the decoded parts of its address.
+        Raises InvalidInput, StoreUnavailable.
+        """
+        base, found, _ = self.catalog.uri.rstrip("/").rpartition(CATALOG_PATH)
+        if not found:
+            raise InvalidInput(f"grants are read of Polaris, the address of which ends in {CATALOG_PATH}", "grants")
+        answer = self._transport.get(f"{base}{MANAGEMENT_PATH}/{'/'.join(quote(one, safe='') for one in segments)}", MAX_BYTES)
+        if answer.status != 200:
+            self._refuse(answer.status, answer.data)
+        try:
+            return msgspec.json.decode(answer.data, type=shape)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise InvalidInput(f"the management interface does not answer as Polaris does: {error}", "/".join(segments)) from None
 
     def _build_url(self, namespace: Identifier) -> str:
         separator = quote(self._separator, safe="")

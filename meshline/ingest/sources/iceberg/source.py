@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.model import AssetKey, get_current_micros
+from meshline.graph.naming import normalise_namespace
 from meshline.ingest.sources.base import Context, Item, Reading, Refusal, Source, Unchanged
 from meshline.ingest.sources.files import expand_paths, read_bytes
 from meshline.ingest.sources.iceberg.facts import NamespaceDefaults, format_namespace, parse_file_name
 from meshline.ingest.sources.iceberg.parse import MAX_BYTES, Table, parse_metadata
+from meshline.ingest.sources.iceberg.polaris_grants import read_polaris_rights
 from meshline.ingest.sources.iceberg.table_scopes import (
     KnownTable,
     Memory,
@@ -26,7 +29,12 @@ from meshline.ingest.sources.iceberg.table_scopes import (
     list_column_names,
 )
 from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
+from meshline.ingest.sources.read_right import RoleNames, build_right_facts
 from meshline.ingest.sources.secrets import Redaction, expand_properties
+
+if TYPE_CHECKING:
+    from meshline.ingest.sources.iceberg.catalogs import LibraryCatalog
+    from meshline.ingest.sources.iceberg.crawl import RightsReader
 
 
 class MetadataFiles:
@@ -94,7 +102,8 @@ class MetadataFiles:
 class Iceberg(Source):
     """`uri` and `properties`: the arguments of pyiceberg's `load_catalog`, with `${NAME}` for a variable of the environment.
     `catalog`: the catalog's name in pyiceberg's own configuration, or in the SQL catalog. `files`: files of metadata, instead
-    of a catalog. `namespace`: of the datasets, instead of the catalog's uri. `tables`: patterns of `schema.table`.
+    of a catalog. `namespace`: of the datasets, instead of the catalog's uri. `tables`: patterns of `schema.table`. `grants`: whether it is
+    read of Polaris who may read each table. `owners`: the owner that a principal or role of Polaris means.
     """
 
     kind: ClassVar[str] = "iceberg"
@@ -105,6 +114,8 @@ class Iceberg(Source):
     files: tuple[str, ...] = ()
     namespace: str = ""
     tables: tuple[str, ...] = ()
+    grants: bool = Field(default=False, description="Whether the grants of Polaris are read: who may read which table.")
+    owners: Mapping[str, str] = Field(default={}, description="The owner that a principal or role of Polaris means: {bi: 'team:bi'}.")
     parallel: Annotated[int, Field(ge=1, le=64)] = 8
 
     @model_validator(mode="after")
@@ -112,6 +123,8 @@ class Iceberg(Source):
         is_catalog = bool(self.uri or self.catalog or self.properties)
         if is_catalog == bool(self.files):
             raise ValueError("set either files, or a catalog by uri, properties or its name in catalog")
+        if self.grants and self.files:
+            raise ValueError("grants are read of Polaris, not of files")
         if self.files and not self.namespace:
             raise ValueError("files do not name the catalog that they are from: set namespace, e.g. http://iceberg-rest:8181")
         return self
@@ -153,6 +166,24 @@ class Iceberg(Source):
             Memory(context.memory, compute_rules_digest(context, namespace)),
             get_current_micros(),
         )
+        if self.grants:
+            walk.read_rights = partial(self._read_rights, catalog, str(merged.get("warehouse") or ""), namespace, context)
         return Reading(
-            self.source, walk.read_items(), complete=not self.tables, atomic=False, warnings=walk.warnings, remember=walk.remember
+            self.source,
+            walk.read_items(),
+            complete=not self.tables,
+            atomic=False,
+            warnings=walk.warnings,
+            remember=walk.remember,
+            has_read_rights=(lambda: walk.has_rights) if self.grants else None,
         )
+
+    def _read_rights(self, catalog: LibraryCatalog, warehouse: str, namespace: str, context: Context) -> RightsReader:
+        """What is stated of who may read each table. Raises InvalidInput, StoreUnavailable."""
+        from meshline.ingest.sources.iceberg.rest_catalog import RestAccess  # noqa: PLC0415 - it costs a second to import
+
+        if not isinstance(catalog, RestAccess) or not warehouse:
+            raise InvalidInput("grants are read of a catalog of Polaris, which the property `warehouse` names", "grants")
+        rights = read_polaris_rights(catalog.read_management, warehouse)
+        names = RoleNames(normalise_namespace(namespace)[1], self.owners, context.resolve_person)
+        return lambda dataset, identifier: build_right_facts(dataset, rights.list_rights(identifier), names.build_owner)

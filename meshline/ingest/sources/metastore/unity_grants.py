@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, MeshlineError
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey
 from meshline.graph.naming import is_email
+from meshline.ingest.sources.http_reader import AccessRefused
 from meshline.ingest.sources.metastore.catalog_table import CatalogTable
 from meshline.ingest.sources.read_right import ReadRight
 
@@ -55,7 +56,7 @@ class UnityGrants:
         self._read_pages = read_pages
         self._owners = owners
         self._resolve_person = resolve_person
-        self._known: dict[tuple[str, ...], _Privileges] = {}  # of the catalog and the schema that were read last
+        self._known: dict[tuple[str, ...], _Privileges | MeshlineError] = {}  # of the catalog and the schema that were read last
         self._owned: dict[tuple[str, ...], str] = {}
 
     def enter(self, identifier: tuple[str, ...], owner: str | None) -> None:
@@ -66,8 +67,10 @@ class UnityGrants:
         """Who may read a table. Raises InvalidInput, StoreUnavailable."""
         catalog, schema, _ = table.identifier
         of_catalog, of_schema, own = self._read_kept((catalog,)), self._read_kept((catalog, schema)), self._read(table.identifier)
-        entering = (of_catalog.use_catalog, of_catalog.use_schema | of_schema.use_schema)
-        has_groups = all(any(not is_email(one) for one in using) for using in entering)
+        granted = (of_catalog.use_catalog, of_catalog.use_schema | of_schema.use_schema)
+        has_groups = all(any(not is_email(one) for one in using) for using in granted)
+        owners = [self._owned.get(place, "") for place in ((catalog,), (catalog, schema))]
+        entering = [{*using, owner} for using, owner in zip(granted, owners, strict=True)]
         masked = tuple(one.path for one in table.columns if one.others.get("column_mask"))
         return [
             ReadRight(principal, row_filter=bool(table.others.get("row_filter")), masked=masked, for_members=principal == EVERYONE)
@@ -80,10 +83,17 @@ class UnityGrants:
         return model.build_owner_key(self._resolve_person(self._owners.get(principal, principal))), None
 
     def _read_kept(self, identifier: tuple[str, ...]) -> _Privileges:
+        """As `_read`, but once for all tables, also if it fails."""
         found = self._known.get(identifier)
         if found is None:
             self._known = {name: known for name, known in self._known.items() if len(name) < len(identifier)}
-            found = self._known[identifier] = self._read(identifier)
+            try:
+                found = self._read(identifier)
+            except (InvalidInput, AccessRefused) as error:
+                found = error
+            self._known[identifier] = found
+        if isinstance(found, MeshlineError):
+            raise found
         return found
 
     def _read(self, identifier: Sequence[str]) -> _Privileges:
@@ -98,5 +108,5 @@ class UnityGrants:
                         by_privilege.setdefault(privilege.upper().replace("_", " "), set()).add(one.principal)
             if len(principals) > MAX_PRINCIPALS:
                 raise InvalidInput(f"more than {MAX_PRINCIPALS} principals were granted something", name)
-        every = by_privilege.get(_ALL, set()) | ({owner} if (owner := self._owned.get(tuple(identifier))) else set())
+        every = by_privilege.get(_ALL, set())
         return _Privileges(*(frozenset(by_privilege.get(one, set()) | every) for one in ("SELECT", "USE SCHEMA", "USE CATALOG")))

@@ -30,6 +30,7 @@ from meshline.ingest.sources.metastore.table_storage import TableStorage, read_s
 PARSER = 1  # the version of this code: raised when the same table gives other content than before
 TABLE, COUNTS, LINEAGE = "table", "counts", "lineage"
 MAX_NAME = 1_000  # characters
+MAX_PROBLEMS = 20  # tables with grants that cannot be read that are named
 
 NameFormat = Callable[[Sequence[str]], str]  # the name of a dataset, from the parts of a table's name
 
@@ -74,12 +75,12 @@ class CatalogReader:
         self._views: list[tuple[ViewText, int | None]] = []
         self.warnings: list[str] = []
         self._has_rights: bool | None = None  # whether the rights of all tables were read; None: the listing has none
+        self._problems = 0  # tables of which the grants could not be read
 
     def build_reading(self, source: str) -> Reading:
         """The reading of the source of this name."""
-        return Reading(
-            source, self.read_items(), complete=self._whole, atomic=False, warnings=self.warnings, remember=self.remember
-        )._replace(has_read_rights=lambda: self._has_rights is True)
+        reading = Reading(source, self.read_items(), complete=self._whole, atomic=False, warnings=self.warnings, remember=self.remember)
+        return reading._replace(has_read_rights=lambda: self._has_rights is True)
 
     def remember(self) -> Mapping[str, str]:
         return self._memory.build_next(self._seen, complete=self._whole)
@@ -92,6 +93,8 @@ class CatalogReader:
             self._whole = False
             place = self._identity.namespace
             yield Refusal(InvalidInput(f"{error}; {len(self._seen)} tables and views were read, the others remain as they were", place))
+        if self._problems > MAX_PROBLEMS:
+            self.warnings.append(f"the grants of {self._problems - MAX_PROBLEMS} more tables remain as they were")
         yield from self._build_lineage()
 
     def _handle_listed(self, one: CatalogTable | RefusedTable | TableRights | Refusal) -> Iterator[Item]:
@@ -123,7 +126,8 @@ class CatalogReader:
             self._has_rights = self._has_rights is not False
             return Entry(scope, encode_facts(rights.build_facts(dataset)))
         self._has_rights = False
-        if rights.problem:
+        self._problems += bool(rights.problem)
+        if rights.problem and self._problems <= MAX_PROBLEMS:
             self.warnings.append(f"{dataset.name}: its grants remain as they were, because {rights.problem}")
         return Unchanged(scope)
 
