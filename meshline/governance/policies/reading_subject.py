@@ -48,22 +48,15 @@ _BY = ", by "
 
 
 class _Rights(NamedTuple):
-    """The rights to read, one row for each statement of one. Arrays of equal length.
-
-    `statement`: equal numbers are of one statement. `attributes`: the number of the attributes. `masked`: whether it is to masked values.
-    """
+    """Rights to read, one row for each statement of one. Arrays of equal length. `attributes`: the number of the attributes."""
 
     reader: Ints
     end: Ints
     attributes: Ints
-    statement: Ints
-    masked: Flags
-    of_column: Flags
+    row: Longs  # among all rights
 
     def select(self, rows: Flags) -> _Rights:
-        return _Rights(
-            self.reader[rows], self.end[rows], self.attributes[rows], self.statement[rows], self.masked[rows], self.of_column[rows]
-        )
+        return _Rights(self.reader[rows], self.end[rows], self.attributes[rows], self.row[rows])
 
 
 def list_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
@@ -74,6 +67,8 @@ def list_candidates(context: EvaluationContext, parameters: Parameters, scope: S
     columns = personal.list_reached()
     if scope is not None:
         columns = columns[_select_affected(context, scope, columns)]
+    if not len(columns):
+        return
     ways = {column: personal.find_way(column) for column in np.unique(columns).tolist()}
     readers, ends = _find_readable(context, columns, allowed)
     if scope is not None:
@@ -106,51 +101,49 @@ def _list_pairs(context: EvaluationContext, readers: Ints, ends: Ints, ways: Map
 
 def _find_readable(context: EvaluationContext, columns: Ints, allowed: frozenset[str]) -> tuple[Ints, Ints]:
     """Who may read which of these columns (or datasets as wholes) unmasked, and is not allowed to: (readers, columns), each pair once."""
-    rights = _collect_rights(context)
+    rights = _select_rights(context, columns)
     own = {reader: not allowed.isdisjoint(_list_circles(context, reader)) for reader in np.unique(rights.reader).tolist()}
     rights = rights.select(~_map_flags(rights.reader, own))
-    whole, parts = rights.select(~rights.of_column & ~rights.masked), rights.select(rights.of_column)
+    about = {number: context.get_attributes(number) for number in np.unique(rights.attributes).tolist()}
+    hidden = _map_flags(rights.attributes, {number: one.get("masked") is True for number, one in about.items()})
+    of_column = context.index.lineage.get_kinds(rights.end) == COLUMN
+    whole, parts = rights.select(~of_column & ~hidden), rights.select(of_column)
     at, right = join_positions(convert_to_datasets(context, columns), whole.end)
     through, of = join_positions(columns, parts.end)
     readers = np.concatenate([whole.reader[right], parts.reader[of]])
     ends = np.concatenate([columns[at], columns[through]])
     attributes = np.concatenate([whole.attributes[right], parts.attributes[of]])
-    keys = _to_keys(context, readers, ends)
-    masked = np.concatenate([np.zeros(len(right), np.bool_), parts.masked[of]])
+    keys = readers.astype(np.int64) * context.index.changes.count_nodes() + ends
+    masked = np.concatenate([np.zeros(len(right), np.bool_), hidden[of_column][of]])
     plain = ~masked
     if masked.any():  # a masked column that a statement names is not read by the right to its dataset in the same statement
-        statements = np.concatenate([whole.statement[right], parts.statement[of]])
+        statements = context.index.ownership.list_statements(EdgeType.MAY_READ)[np.concatenate([whole.row[right], parts.row[of]])]
         near = np.flatnonzero(np.isin(keys, keys[masked]))
         _, pair = np.unique(keys[near], return_inverse=True)
         of_statement = pair.astype(np.int64) * (int(statements.max()) + 1) + statements[near]
         plain[near] &= ~np.isin(of_statement, of_statement[masked[near]])
     keys, readers, ends, attributes = keys[plain], readers[plain], ends[plain], attributes[plain]
-    granted = {number: _find_grant(context.get_attributes(number)).lower() in allowed for number in np.unique(attributes).tolist()}
+    granted = {number: _find_grant(one).lower() in allowed for number, one in about.items()}
     fine = keys[_map_flags(attributes, granted)]
     keys, first = np.unique(keys, return_index=True)
     first = first[~np.isin(keys, fine)]
     return readers[first], ends[first]
 
 
-def _to_keys(context: EvaluationContext, readers: Ints, ends: Ints) -> Longs:
-    return readers.astype(np.int64) * context.index.changes.count_nodes() + ends
+def _select_rights(context: EvaluationContext, columns: Ints) -> _Rights:
+    """The rights to the datasets of these columns, or to columns of them."""
+    edges = _get_edges(context)
+    near = np.zeros(context.index.changes.count_nodes(), np.bool_)
+    near[convert_to_datasets(context, columns)] = True
+    rows = np.flatnonzero(near[convert_to_datasets(context, edges.end)])
+    return _Rights(edges.start[rows], edges.end[rows], edges.attribute_number[rows], rows)
 
 
-def _collect_rights(context: EvaluationContext) -> _Rights:
+def _get_edges(context: EvaluationContext) -> EdgeTable:
     found = context.shared.get("rights")
     if found is None:
-        ownership = context.index.ownership
-        edges: EdgeTable = ownership.list_all_edges(EdgeType.MAY_READ)
-        masked = {number: context.get_attributes(number).get("masked") is True for number in np.unique(edges.attribute_number).tolist()}
-        found = context.shared["rights"] = _Rights(
-            edges.start,
-            edges.end,
-            edges.attribute_number,
-            ownership.list_statements(EdgeType.MAY_READ),
-            _map_flags(edges.attribute_number, masked),
-            context.index.lineage.get_kinds(edges.end) == COLUMN,
-        )
-    assert isinstance(found, _Rights)
+        found = context.shared["rights"] = context.index.ownership.list_all_edges(EdgeType.MAY_READ)
+    assert isinstance(found, EdgeTable)
     return found
 
 
@@ -226,7 +219,7 @@ def _list_grants(context: EvaluationContext, reader: int, end: int) -> list[str]
 
 def _select_affected(context: EvaluationContext, scope: Scope, columns: Ints) -> Flags:
     """A mask (bool) of columns to look at: of affected datasets; all, if a reader is affected."""
-    if scope.owners and np.isin(_collect_rights(context).reader, sorted(scope.owners)).any():
+    if scope.owners and np.isin(_get_edges(context).start, sorted(scope.owners)).any():
         return np.ones(len(columns), np.bool_)
     return _is_near(context, scope, columns)
 
