@@ -179,6 +179,7 @@ def _build_desk_settings(settings: Settings) -> DeskSettings:
         lapse_days=settings.access_lapse_days,
         remind_days=settings.access_remind_days,
         has_executor=settings.access_executor is not None,
+        takes_data=settings.access_data,
         executor=settings.access_executor_caller,
         notify=settings.notify,
         webhook=settings.notify_webhook is not None,

@@ -55,14 +55,15 @@ class DeskSettings(NamedTuple):
     long before that those who may decide are reminded, 0: not at all. `notify`: whether they are notified of a request; `webhook`: the
     webhook of notices, too.
 
-    `has_executor`: whether there is what grants access to data; else data cannot be asked for. `executor`: who confirms grants, as access
-    rules name it; empty: only administrators.
+    `has_executor`: whether there is what grants access to data; else data cannot be asked for, unless `takes_data`: then people grant it,
+    and syncs see that. `executor`: who confirms grants, as access rules name it; empty: only administrators.
     """
 
     days: int = 365
     lapse_days: int = 14
     remind_days: int = 3
     has_executor: bool = False
+    takes_data: bool = False
     executor: str = ""
     notify: bool = False
     webhook: bool = False
@@ -75,7 +76,9 @@ class AccessDesk:
         self._register = register
         self._access = access
         self._settings = settings or DeskSettings()
-        self._notices = AccessNotices(access, to_deciders=self._settings.notify, to_webhook=self._settings.webhook)
+        self._notices = AccessNotices(
+            access, to_deciders=self._settings.notify, to_webhook=self._settings.webhook, to_executor=self._settings.has_executor
+        )
         self._observer = GrantObserver(access.live)
         self._judged = (-1, 0)  # the position of the register, and until when no request is due that has no new step
 
@@ -277,8 +280,9 @@ class AccessDesk:
 
     def _check_kind(self, asked: AskedFor) -> None:
         if asked.kind is AccessKind.DATA:
-            if not self._settings.has_executor:
-                raise InvalidInput("data cannot be asked for here: no executor is configured (the setting `access_executor`)", "kind")
+            if not self._settings.has_executor and not self._settings.takes_data:
+                configured = "no executor is configured (the setting `access_executor`), and `access_data` is not set"
+                raise InvalidInput(f"data cannot be asked for here: {configured}", "kind")
         elif self._access.rules is None:
             raise InvalidInput("there are no access rules here: every caller sees every asset already", "kind")
         elif asked.action not in SEEING:

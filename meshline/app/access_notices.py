@@ -32,11 +32,14 @@ ADMINISTRATORS = "administrators"
 class AccessNotices:
     """Builds the notices of the steps of requests. Not to be called under the graph's lock."""
 
-    def __init__(self, access: Access, *, to_deciders: bool, to_webhook: bool) -> None:
-        """`to_deciders`: whether those who may decide are notified; `to_webhook`: the webhook of notices, too."""
+    def __init__(self, access: Access, *, to_deciders: bool, to_webhook: bool, to_executor: bool) -> None:
+        """`to_deciders`: whether those who may decide are notified; `to_webhook`: the webhook of notices, too; `to_executor`: whether
+        there is an executor.
+        """
         self._access = access
         self._to_deciders = to_deciders
         self._to_webhook = to_webhook
+        self._to_executor = to_executor
 
     def list_records(self, before: Request | None, after: Request, at: int) -> Iterator[Record]:
         """The notices of a new request and of a reminder; of another step the event for the executor: that it is to grant access, or to
@@ -47,7 +50,7 @@ class AccessNotices:
             for receiver in self._list_receivers(after.wish):
                 key = build_key(ACCESS_REQUESTED, step.request, receiver.name, *([] if before is None else [step.number]))
                 yield build_record(key, build_notice(after, at, receiver), at)
-        if before is None or after.wish.kind is not AccessKind.DATA or step.kind is StepKind.CONFIRM:
+        if before is None or after.wish.kind is not AccessKind.DATA or step.kind is StepKind.CONFIRM or not self._to_executor:
             return
         if step.state in (RequestState.APPROVED, RequestState.REVOKED, RequestState.EXPIRED):
             yield build_record(build_key(EXECUTOR, step.request, step.number), build_notice(after, at), at)

@@ -258,7 +258,7 @@ class Service:
                 "the audit log of access was not written",
                 at_once=True,
             ),
-            repeat(self._upkeep.write_due, often, "reminders and ends of access were not written"),
+            repeat(self._upkeep.write_due, often, "reminders, ends and seen grants of access were not written"),
         ]
         if opened.live.vectors is not None:
             model = opened.live.vectors.model

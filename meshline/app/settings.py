@@ -62,7 +62,11 @@ class Settings(BaseSettings):
     access_executor: SecretStr | None = Field(
         default=None,
         description="An address that grants access to data: it receives a POST with a signed CloudEvent for each approved request for data."
-        " Without it, data cannot be asked for. See docs/access.md. `${NAME}` is the environment's NAME.",
+        " Without it, data cannot be asked for, unless `access_data` is set. See docs/access.md. `${NAME}` is the environment's NAME.",
+    )
+    access_data: bool = Field(
+        default=False,
+        description="Whether data may be asked for without an executor: people grant what is approved, and a sync sees it.",
     )
     access_executor_secret: SecretStr | None = Field(
         default=None, description="The key that signs these events: `whsec_` and base64 of at least 24 random bytes."

@@ -81,8 +81,8 @@ class Desk(Server):
         return found["state"], [f"{step['kind']} by {step['by']}" for step in found["steps"][2:]]
 
 
-def open_desk(live: LiveGraph, rules: Path) -> Desk:  # noqa: F811
-    server = open_server(live, rules, SETTINGS)
+def open_desk(live: LiveGraph, rules: Path, settings: DeskSettings = SETTINGS) -> Desk:  # noqa: F811
+    server = open_server(live, rules, settings)
     found = Desk(*server)
     found.folder = rules.parent
     return found
@@ -224,6 +224,17 @@ def test_what_proves_no_revocation(desk: Desk, change: str) -> None:
         mesh.commit_statements(desk.live, mesh.build_edge_statement(EdgeType.MAY_READ, build_owner_key("sally"), RATES, "postgres/pay"))
         desk.sync()
     assert desk.show(id_)[0] == "GRANTED"
+
+
+def test_without_an_executor_people_grant_what_is_approved(desk: Desk, rules: Path) -> None:  # noqa: F811
+    closed = open_desk(desk.live, rules, DeskSettings())
+    assert "access_data" in closed.refuse(SALLY, ASK, asset=RATES.id, kind="DATA")[1]
+    found = open_desk(desk.live, rules, DeskSettings(takes_data=True))
+    id_ = found.ask_for()
+    found.sync(allow_rates("user:sally"))
+    assert found.show(id_)[0] == "GRANTED"
+    found.sync()
+    assert (found.show(id_)[0], list_events(found)) == ("REVOKED", [])
 
 
 def check_servers(open_one: Callable[[], Store], rules: Path) -> None:  # noqa: F811
