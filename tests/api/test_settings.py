@@ -24,6 +24,7 @@ OTHERS: dict[str, Any] = {
     "access_days": 30,
     "access_lapse_days": 7,
     "access_remind_days": 2,
+    "access_data": True,
     "access_executor": "https://grants.mesh.example/access",
     "access_executor_secret": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
     "access_executor_caller": "service:granter",
