@@ -18,9 +18,9 @@ import numpy.typing as npt
 from meshline.graph.index import Affected, Completeness, Direction, LineageIndex, Reach, Traversal
 from meshline.graph.index.results import Ints
 from meshline.graph.model import KINDS, AssetKind
+from meshline.graph.queries.granted_readers import Readers
 from meshline.graph.queries.groups import Groups
 from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Limits, SortKey
-from meshline.graph.queries.readers import Readers
 
 
 class Number(enum.Enum):
