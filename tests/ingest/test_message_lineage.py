@@ -9,15 +9,19 @@ import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetKey, build_job_key
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import spark_plan
 from meshline.ingest.openlineage.debezium_topics import is_neutral
 from meshline.ingest.openlineage.message_schemas import MAX_FIELDS, Schema, SchemaTooLargeError, read_avro_fields
+from meshline.ingest.openlineage.restricted_record import restrict_record
+from meshline.ingest.openlineage.run_state import RunEnd, RunRecord
 from tests.ingest.lineage_events import (
     Event,
     build_dataset,
@@ -206,6 +210,34 @@ def test_the_columns_of_sparks_source_are_not_those_of_the_topic() -> None:
     topic = index.assets.find_by_key(Naming().normalise_dataset(KAFKA, "changes"))
     assert topic is not None
     assert [index.assets.get_column_name(column) for column in index.assets.list_columns(topic)] == ["after.amount"]
+
+
+class PartlyHidden:
+    """What a caller sees of an index that may read every dataset of a run, and not the SQL of its job."""
+
+    is_restricted = True
+
+    def __init__(self) -> None:
+        self.assets = self
+
+    def find_by_key(self, _key: AssetKey) -> int:
+        return 0
+
+    def may_name(self, _key: AssetKey) -> bool:
+        return True
+
+    def may_read(self, _node: int) -> bool:
+        return True
+
+    def is_partly_hidden(self, _node: int, *, sql: bool) -> bool:
+        return sql
+
+
+def test_a_plan_is_left_out_where_the_sql_is() -> None:
+    facets = {spark_plan.FACET: "{}", "processing_engine": "{}"}
+    record = RunRecord(0, 0, RunEnd.COMPLETE, 0, (None, None), None, None, facets, {"sql": "{}", "jobType": "{}"}, {}, {})
+    found = restrict_record(cast("LineageIndex", PartlyHidden()), Naming(), build_job_key("jobs", "etl"), record)
+    assert (found.withheld, [*found.record.run_facets], [*found.record.job_facets]) == (False, ["processing_engine"], ["jobType"])
 
 
 # -- in the events of Debezium
