@@ -240,5 +240,11 @@ def test_the_command_writes_a_file_that_the_command_reads(example: str, tmp_path
     run_successfully("export", "datahub", "-o", second, "--platform", "airflow=prod", "--previous", first, "--store", example)
     assert second.read_bytes() == b"[]\n"
     assert "0 refused" in run_successfully("ingest", "datahub", first, "--store", new).err
-    for wrong in (("csv", "--patch"), ("cypher", "--runs"), ("datahub", "--platform", "x"), ("datahub", "--previous", first, "-o", first)):
+    for wrong in (
+        ("csv", "--patch"),
+        ("cypher", "--runs"),
+        ("datahub", "--platform", "x"),
+        ("datahub", "--previous", first, "-o", first),
+        ("datahub", "--server", "http://127.0.0.1:9"),
+    ):
         assert run_command("export", *wrong, "--store", example).code == 2
