@@ -207,7 +207,7 @@ class _Survey:
             if files := self._files.get(kind):
                 yield Entry({"kind": kind, "name": kind, "files": self._list_paths(files)}, why)
         for file in self._files.get("evidence", ()):
-            name = file.folder.rpartition("/")[2] or "reports"
+            name = re.sub(r"[^\w.-]+", "-", file.folder.rpartition("/")[2])[:100] or "reports"
             yield Entry({"kind": "evidence", "name": name, "path": file.folder or "."}, "the pages of a project of Evidence")
 
     def _build_checks(self) -> Iterator[Entry]:
