@@ -107,9 +107,10 @@ class AssetNames:
 
 
 class Segment(NamedTuple):
-    """Rows by number: those of each number of `numbers` are `order[starts[number] : starts[number + 1]]`."""
+    """Rows by number: those of `numbers[i]` are `order[starts[places[i]] : starts[places[i] + 1]]`."""
 
     numbers: Ints
+    places: Ints
     starts: I64
     order: Ints
 
@@ -132,12 +133,16 @@ class Postings:
             self._order = np.argsort(self._numbers, kind="stable").astype(np.int32)
             self._starts = np.concatenate([[0], np.cumsum(np.bincount(self._numbers))])
 
-    def list_segments(self, numbers: Ints) -> list[Segment]:
-        """The rows with one of these numbers, each once, where they are."""
-        known = numbers[numbers < len(self._starts) - 1]
-        recent = np.flatnonzero(np.isin(self._numbers[len(self._order) :], numbers)) + len(self._order)
-        found = Segment(np.zeros(1, np.int32), np.array([0, len(recent)]), recent.astype(np.int32))
-        return [Segment(known, self._starts, self._order), found] if len(recent) else [Segment(known, self._starts, self._order)]
+    def list_segments(self, wanted: Flags) -> list[Segment]:
+        """The rows with one of these numbers, each once, where they are. `wanted`: by number."""
+        known = np.flatnonzero(wanted[: len(self._starts) - 1]).astype(np.int32)
+        recent = self._numbers[len(self._order) :]
+        rows = np.flatnonzero(wanted[recent]).astype(np.int32)
+        found = [Segment(known, known, self._starts, self._order)]
+        if len(rows):
+            one_each = np.arange(len(rows) + 1)
+            found.append(Segment(recent[rows], one_each[:-1].astype(np.int32), one_each, rows + np.int32(len(self._order))))
+        return found
 
     def find(self, numbers: Ints) -> tuple[Ints, Ints]:
         """The rows with one of these numbers (each once), and the place of its number among them."""

@@ -175,12 +175,12 @@ class NameSearch:
         enough = of_context >= least  # for whatever is in such a context; in others a name must have the rest
         missing = max(least - of_context[~enough].max(initial=0), 1)
         chosen = np.zeros(self._names.nodes, np.bool_)
-        _mark_rows(self._by_context, np.flatnonzero(enough), chosen)
-        _mark_rows(self._by_name, np.flatnonzero((total >= missing) | (ranks.by_name < BY_SOME)), chosen)
+        _mark_rows(self._by_context, enough, chosen)
+        _mark_rows(self._by_name, (total >= missing) | (ranks.by_name < BY_SOME), chosen)
         if len(members):
             chosen[self._datasets[members.any(axis=0)]] = True
         if near is not None:
-            _mark_rows(self._by_name, np.flatnonzero(near.found), chosen)
+            _mark_rows(self._by_name, near.found, chosen)
         chosen[ranks.columns] = True
         chosen[described.nodes] = True
         return np.flatnonzero(chosen)
@@ -303,10 +303,8 @@ class NameSearch:
         members = np.zeros((len(words.worth) if wanted else 0, len(self._datasets)), np.uint8)
         counted = np.empty(0, np.uint8) if shown is None else shown.nodes.view(np.uint8)
         for of_word, levels in zip(members, words.levels, strict=False):
-            for segment in self._by_name.list_segments(np.flatnonzero(levels >= _LEAST_OF_MEMBER).astype(np.int32)):
-                score.mark_members(
-                    *segment, self._names.name, self._places, levels, _LEAST_OF_MEMBER, counted, self._tables.nodes, of_word
-                )  # fmt: skip
+            for segment in self._by_name.list_segments(levels >= _LEAST_OF_MEMBER):
+                score.mark_members(*segment, self._places, levels, counted, self._tables.nodes, of_word)
         return members
 
     def _compute_factors(self, shown: Shown | None) -> Ints:
@@ -353,8 +351,8 @@ def _weigh_by_place(name: str) -> dict[str, float]:
     return dict.fromkeys(split_name(path), OF_PATH) | dict.fromkeys(split_name(last), 1.0)
 
 
-def _mark_rows(postings: Postings, numbers: I64, marked: Flags) -> None:
-    for segment in postings.list_segments(numbers.astype(np.int32)):
+def _mark_rows(postings: Postings, wanted: Flags, marked: Flags) -> None:
+    for segment in postings.list_segments(wanted):
         score.mark_rows(*segment, marked.view(np.uint8))
 
 

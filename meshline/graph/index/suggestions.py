@@ -70,7 +70,9 @@ class Ranks(NamedTuple):
 
     def rank(self, names: AssetNames, rows: I64) -> Ints:
         """The ranks of these assets; `BY_SOME` of those with a name in which not all words are."""
-        ranks: Ints = self.by_name[names.name[rows]].astype(np.int32)
+        ranks: Ints = np.full(len(rows), BY_SOME, np.int32)
+        if (self.by_name < BY_SOME).any():  # of a question with several words mostly none
+            ranks[:] = self.by_name[names.name[rows]]
         if len(self.columns):
             at = np.minimum(np.searchsorted(self.columns, rows), len(self.columns) - 1)
             by_dataset = np.where(self.is_exact[at], _EXACT, _BEGINNING)

@@ -17,34 +17,31 @@ _CERTAIN = 100
 _WHOLE = _CERTAIN * 100 * WORTH  # the score of an asset whose name certainly has all words
 
 
-@register_kernel("I32", "I64", "I32", "U8")
-def mark_rows(numbers: I32, starts: I64, order: I32, marked: U8) -> int:
-    """Mark the rows of a segment (`asset_names.Segment`). Returns how many there are."""
-    n = 0
-    for number in numbers:
-        for at in range(starts[number], starts[number + 1]):
-            marked[order[at]] = 1
-        n += starts[number + 1] - starts[number]
-    return n
+@register_kernel("I32", "I32", "I64", "I32", "U8")
+def mark_rows(numbers: I32, places: I32, starts: I64, order: I32, marked: U8) -> int:
+    """Mark the rows of a segment (`asset_names.Segment`). Returns how many numbers it has."""
+    for place in places:
+        for i in range(starts[place], starts[place + 1]):
+            marked[order[i]] = 1
+    return len(numbers)
 
 
-@register_kernel("I32", "I64", "I32", "I32", "I32", "U8", "int", "U8", Nodes, "U8")
-def mark_members(
-    numbers: I32, starts: I64, order: I32, name: I32, place: I32, levels: U8, least: int, shown: U8, nodes: Nodes, members: U8
-) -> int:
-    """Raise the level of each dataset to that of its columns among the nodes of a segment: of those in use with at least a level.
+@register_kernel("I32", "I32", "I64", "I32", "I32", "U8", "U8", Nodes, "U8")
+def mark_members(numbers: I32, places: I32, starts: I64, order: I32, place: I32, levels: U8, shown: U8, nodes: Nodes, members: U8) -> int:
+    """Raise the level of each dataset to that of the columns in use among the nodes of a segment by name.
 
-    `levels`: those of one word, by text. `place`, int32, by node: that of a dataset in `members`, uint8. `shown`, uint8, by node: whether
+    `levels`: those of one word, by number. `place`, int32, by node: that of a dataset in `members`, uint8. `shown`, uint8, by node: whether
     it counts; empty if all do. Returns how often that was done.
     """
     n = 0
-    for number in numbers:
-        for i in range(starts[number], starts[number + 1]):
-            row = order[i]
+    for i in range(len(numbers)):
+        level = levels[numbers[i]]
+        for j in range(starts[places[i]], starts[places[i] + 1]):
+            row = order[j]
             if nodes.kind[row] == COLUMN:
-                dataset, level = nodes.part1[row], levels[name[row]]
+                dataset = nodes.part1[row]
                 at = place[dataset]
-                is_better = level >= least and level > members[at] and nodes.live[row] > 0 and (len(shown) == 0 or shown[row] > 0)
+                is_better = level > members[at] and nodes.live[row] > 0 and (len(shown) == 0 or shown[row] > 0)
                 if is_better and (nodes.traits[row] | (nodes.traits[dataset] & PAST)) & (GONE | PAST) == 0:
                     n += 1
                     members[at] = level
