@@ -12,7 +12,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import pytest
@@ -157,7 +159,32 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def list_cases() -> list[Case]:
+class NothingHandler(BaseHTTPRequestHandler):
+    """Answers 404 to everything."""
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET  # noqa: N815 - as http.server names it
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def empty_server() -> Iterator[str]:
+    """The address of a server that has nothing."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), NothingHandler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def list_cases(address: str) -> list[Case]:
+    """`address`: a server that has nothing; one that is away is asked again, for ten seconds each time."""
     mesh = "examples/mesh"
     at = f"--store {STORE}"
     delta, iceberg = f"{mesh}/delta/customer_orders", f"{mesh}/iceberg/customers.customers.json"
@@ -180,18 +207,18 @@ def list_cases() -> list[Case]:
         Case(f"ingest iceberg --catalog a --property type=glue --namespace lake {at}", 2, "glue"),
         Case(f"ingest hive thrift://127.0.0.1:1 {at}", 2, "hive"),
         Case(f"ingest glue --region eu-west-1 --account 123456789012 --endpoint http://127.0.0.1:1 {at}", 2, "glue"),
-        Case(f"ingest unity http://127.0.0.1:1 {at}", 2),
-        Case(f"ingest gravitino http://127.0.0.1:1 demo {at}", 2),
+        Case(f"ingest unity {address} {at}", 2),
+        Case(f"ingest gravitino {address} demo {at}", 2),
         Case(f"ingest delta {delta} {at}", 0, "delta"),
         Case(f"ingest postgres postgresql://127.0.0.1:1/shop {at}", 2, "postgres"),
         Case(f"ingest duckdb missing.duckdb {at}", 1, "duckdb"),
         Case(f"ingest snowflake tables.csv --account acme-eu {at}", 0, "sql"),
         Case(f"ingest ranger policies.json --namespace lake {at}"),
         Case(f"ingest datahub datahub.json {at}"),
-        Case(f"ingest superset http://127.0.0.1:1 --token t {at}", 2, "sql"),
-        Case(f"ingest metabase http://127.0.0.1:1 --api-key k {at}", 2, "sql"),
-        Case(f"ingest looker --url http://127.0.0.1:1 --client-id i --client-secret s {at}", 2, "sql"),
-        Case(f"ingest mlflow http://127.0.0.1:1 {at}", 2, "sql"),
+        Case(f"ingest superset {address} --token t {at}", 2, "sql"),
+        Case(f"ingest metabase {address} --api-key k {at}", 2, "sql"),
+        Case(f"ingest looker --url {address} --client-id i --client-secret s {at}", 2, "sql"),
+        Case(f"ingest mlflow {address} {at}", 2, "sql"),
         Case(f"ingest debezium {mesh}/connect/*.json {at}"),
         Case(f"ingest dbt {mesh}/dbt/target --namespace marts {at}", 0, "dbt"),
         Case(f"ingest gx {mesh}/quality/customer_orders.json --dataset marts/a.b {at}"),
@@ -263,19 +290,19 @@ def build_sentence(extra: str, wheel: Path) -> str:
     return f" needs the extra '{extra}': pip install 'meshline[{extra}] @ {wheel.as_uri()}'"
 
 
-def choose_cases(environment: Environment) -> list[Case]:
+def choose_cases(environment: Environment, address: str) -> list[Case]:
     """All where nothing or the usual two extras are installed; elsewhere those that an extra decides, and what they rest on.
 
     The rest imports nothing of an extra, so that one more library changes nothing for it; with all libraries every other test runs it.
     """
-    every = list_cases()
+    every = list_cases(address)
     if environment.has in (frozenset(), frozenset(("contracts", "dbt", "sql"))):
         return every
     return [case for case in every if case.needs or case.line.startswith(("ingest mesh", "ingest openlineage", "notify"))]
 
 
-def test_every_command(environment: Environment, folder: Path, wheel: Path) -> None:
-    table = choose_cases(environment)
+def test_every_command(environment: Environment, folder: Path, wheel: Path, empty_server: str) -> None:
+    table = choose_cases(environment, empty_server)
     synced = f"sync examples/mesh/mesh.yaml --store {SYNCED}"
     *found, sync = run_commands(environment, folder, [*(case.line for case in table), synced])
     wrong = []
