@@ -26,8 +26,10 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.store.sqlite import SqliteStore
 from tests.servers import Neo4jServer
+from tests.sizes import ALL
 
 MESH = Shape(1_000)
+LONG = ("explorer", "iceberg", "memory", "startup")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,8 @@ def meshes(tmp_path_factory: pytest.TempPathFactory, running_neo4j: Neo4jServer)
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_runs(name: str, meshes: Meshes) -> None:
+    if name in LONG and not ALL:
+        pytest.skip("only with --all: it measures processes and servers of its own")
     if name == "explorer" and not os.environ.get("CI") and not all(map(shutil.which, ("npm", "chromium"))):
         pytest.skip("needs Node with npm, and Chromium")
     record = measure_apart(name, Size.TINY, meshes)

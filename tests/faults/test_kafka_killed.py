@@ -105,8 +105,8 @@ def read_lag(server: Server) -> list[int]:
 
 
 def test_sqlite(kafka: KafkaBroker, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    Trial(kafka, f"sqlite:///{tmp_path / 'mesh.db'}", tmp_path, seed, monkeypatch).run(kills=choose_size(5, 40))
+    Trial(kafka, f"sqlite:///{tmp_path / 'mesh.db'}", tmp_path, seed, monkeypatch).run(kills=choose_size(3, 40))
 
 
 def test_neo4j(kafka: KafkaBroker, neo4j: Neo4jServer, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    Trial(kafka, neo4j.url, tmp_path, seed, monkeypatch).run(kills=choose_size(3, 20))
+    Trial(kafka, neo4j.url, tmp_path, seed, monkeypatch).run(kills=choose_size(2, 20))
