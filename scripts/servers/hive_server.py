@@ -81,19 +81,10 @@ def is_answering(port: int) -> bool:
         return False
 
 
-def stop(metastore: Metastore) -> None:
-    """SIGTERM to this metastore's process, by its id."""
-    process.stop(metastore.process.pid, MAIN)
-    metastore.process.wait()
-
-
 @contextmanager
 def serve(home: Path, jars: Path | None = None) -> Iterator[Metastore]:
-    metastore = start(home, jars)
-    try:
-        yield metastore
-    finally:
-        stop(metastore)
+    with process.stop_at_end(start(home, jars), MAIN) as server:
+        yield server
 
 
 if __name__ == "__main__":

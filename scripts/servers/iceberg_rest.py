@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,7 +43,7 @@ def start(home: Path) -> Catalog:
     arguments = [str(port), str(home / "catalog.db"), warehouse.as_uri()]
     started = process.start([maven.find_java(), *flags, "-cp", f"{jars}/*", str(MAIN), *arguments], log)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: is_answering(url), log)
+    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/v1/config"), log)
     return Catalog(url, warehouse, started, log)
 
 
@@ -56,27 +54,10 @@ def require_compiler() -> None:
         raise process.ServerError(f"{maven.find_java()} has no compiler: install a JDK, e.g. `apt install openjdk-17-jdk-headless`.")
 
 
-def is_answering(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/v1/config", timeout=5) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def stop(catalog: Catalog) -> None:
-    """SIGTERM to this catalog's process, by its id."""
-    process.stop(catalog.process.pid, MAIN.name)
-    catalog.process.wait()
-
-
 @contextmanager
 def serve(home: Path) -> Iterator[Catalog]:
-    catalog = start(home)
-    try:
-        yield catalog
-    finally:
-        stop(catalog)
+    with process.stop_at_end(start(home), MAIN.name) as server:
+        yield server
 
 
 if __name__ == "__main__":

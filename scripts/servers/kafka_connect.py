@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,14 +31,7 @@ JAVA_FLAGS = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel
 START_SECONDS = 180.0
 
 
-@dataclass(frozen=True)
-class Worker:
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
-def start(home: Path, kafka: str) -> Worker:
+def start(home: Path, kafka: str) -> process.Server:
     """Start a worker whose offsets and log are kept in `home`; return once it answers. `kafka`: the broker, host:port."""
     lib = maven.ensure_jars("kafka-connect", HERE / "pom.xml")
     home.mkdir(parents=True, exist_ok=True)
@@ -60,7 +51,7 @@ def start(home: Path, kafka: str) -> Worker:
     started = process.start([maven.find_java(), *JAVA_FLAGS, "-cp", f"{lib}/*", MAIN, str(config)], log, cwd=home)
     url = f"http://127.0.0.1:{port}"
     process.wait_until_ready(started, lambda: is_answering(url), log, START_SECONDS)
-    return Worker(url, started, log)
+    return process.Server(url, started, log)
 
 
 def is_answering(url: str) -> bool:
@@ -78,7 +69,7 @@ def ask(address: str, body: object = None, method: str = "GET") -> Any:
         return json.load(answer)
 
 
-def put_connector(worker: Worker, name: str, config: Mapping[str, str]) -> None:
+def put_connector(worker: process.Server, name: str, config: Mapping[str, str]) -> None:
     """Create a connector, or replace its config. Raises ServerError with the reason of a refusal."""
     try:
         ask(f"{worker.url}/connectors/{name}/config", dict(config), "PUT")
@@ -86,7 +77,7 @@ def put_connector(worker: Worker, name: str, config: Mapping[str, str]) -> None:
         raise process.ServerError(f"Kafka Connect refuses {name}: {error.read().decode(errors='replace')[:1000]}") from error
 
 
-def wait_until_running(worker: Worker, name: str, seconds: float = 60) -> None:
+def wait_until_running(worker: process.Server, name: str, seconds: float = 60) -> None:
     """Return once the connector and its task run. Raises ServerError if one of them fails, or the time is over."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -101,19 +92,10 @@ def wait_until_running(worker: Worker, name: str, seconds: float = 60) -> None:
     raise process.ServerError(f"{name} did not run within {seconds:g} s; {worker.log} ends with:\n{process.read_log_end(worker.log)}")
 
 
-def stop(worker: Worker) -> None:
-    """SIGTERM to this worker's process, by its id: it lets the connectors finish."""
-    process.stop(worker.process.pid, MAIN)
-    worker.process.wait()
-
-
 @contextmanager
-def serve(home: Path, kafka: str) -> Iterator[Worker]:
-    worker = start(home, kafka)
-    try:
-        yield worker
-    finally:
-        stop(worker)
+def serve(home: Path, kafka: str) -> Iterator[process.Server]:
+    with process.stop_at_end(start(home, kafka), MAIN) as server:
+        yield server
 
 
 if __name__ == "__main__":

@@ -10,15 +10,10 @@ prints the address. The administrator of its realm `master` is `admin`, with the
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
-import tempfile
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import maven
@@ -26,44 +21,24 @@ import process
 
 VERSION = "26.7.3"
 ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
-COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 ADMIN = "admin"
 MARKER = "keycloak"
+READY = "/realms/master/.well-known/openid-configuration"
 START_SECONDS = 300.0  # the first one builds the server; on a busy machine it took more than three minutes
 
 
-@dataclass(frozen=True)
-class Server:
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
+def unpack(file: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(file) as archive:
+        archive.extractall(folder)
+    return folder / f"keycloak-{VERSION}"
 
 
-def ensure_distribution() -> Path:
-    """The folder of Keycloak, fetched once."""
-    folder = maven.get_cache_folder() / f"keycloak-{VERSION}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with maven.lock_file(folder.with_name(f"{folder.name}.lock")):
-        if not folder.exists():
-            process.report(f"Maven fetches Keycloak {VERSION} into {folder} (177 MB, once)")
-            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-                command = [maven.find_maven(), "-q", "-B", COPY, f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={temporary}"]
-                done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=temporary)
-                archives = list(Path(temporary).glob("*.zip"))
-                if done.returncode or len(archives) != 1:
-                    raise process.ServerError(f"Maven could not fetch Keycloak:\n{done.stdout[-2000:]}")
-                with zipfile.ZipFile(archives[0]) as archive:
-                    archive.extractall(temporary)
-                (Path(temporary) / f"keycloak-{VERSION}").rename(folder)
-    return folder
-
-
-def start(home: Path) -> Server:
+def start(home: Path) -> process.Server:
     """Start the server of `home`; return once it answers."""
     home = home.resolve()
     folder, log = home / MARKER, home / "keycloak.log"
     if not folder.exists():
-        shutil.copytree(ensure_distribution(), folder)
+        shutil.copytree(maven.ensure_distribution(f"keycloak-{VERSION}", ARTIFACT, "177 MB", unpack), folder)
         imported = folder / "data" / "import"
         imported.mkdir(parents=True)
         for realm in (home / "realms").glob("*.json"):
@@ -78,31 +53,16 @@ def start(home: Path) -> Server:
     options = ["--http-host=127.0.0.1", f"--http-port={port}", "--import-realm", "--log-level=warn"]
     started = process.start(["bash", str(folder / "bin" / "kc.sh"), "start-dev", *options], log, environment)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: is_answering(url), log, START_SECONDS)
-    return Server(url, started, log)
-
-
-def is_answering(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/realms/master/.well-known/openid-configuration", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def stop(server: Server) -> None:
-    """SIGTERM to this server's process, by its id: kc.sh becomes the server (exec)."""
-    process.stop(server.process.pid)
-    server.process.wait()
+    process.wait_until_ready(
+        started, lambda: process.is_answering(f"{url}/realms/master/.well-known/openid-configuration"), log, START_SECONDS
+    )
+    return process.Server(url, started, log)
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[Server]:
-    server = start(home)
-    try:
+def serve(home: Path) -> Iterator[process.Server]:
+    with process.stop_at_end(start(home)) as server:
         yield server
-    finally:
-        stop(server)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -128,6 +128,24 @@ def copy_artifact(artifact: str, folder: Path) -> Path:
     if done.returncode or len(made) != 1:
         raise ServerError(f"Maven could not fetch {artifact} (is its repository reachable?):\n{done.stdout[-2000:]}")
     return made[0]
+
+
+def ensure_distribution(name: str, artifact: str, size: str, unpack: Callable[[Path, Path], Path]) -> Path:
+    """The folder `name` of the cache, made once from an artifact. `size`: that of the download, in words.
+
+    `unpack`: gets the artifact's file and an empty folder on the same disk, and returns the folder that is kept.
+    """
+    folder = get_cache_folder() / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file(folder.with_name(f"{name}.lock")):
+        if not folder.exists():
+            report(f"Maven fetches {name} into {folder} ({size}, once)")
+            with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent) as temporary:
+                file = copy_artifact(artifact, Path(temporary))
+                unpacked = Path(temporary) / "unpacked"
+                unpacked.mkdir()
+                unpack(file, unpacked).rename(folder)
+    return folder
 
 
 @contextmanager

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import process
@@ -24,18 +21,11 @@ HERE = Path(__file__).resolve().parent
 START_SECONDS = 180.0
 
 
-@dataclass(frozen=True)
-class Server:
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
 def ensure_environment() -> Path:
     return venvs.ensure_environment("mlflow", HERE / "mlflow" / "requirements.txt")
 
 
-def start(home: Path) -> Server:
+def start(home: Path) -> process.Server:
     """Start an MLflow that keeps its runs in `home`; return once it answers."""
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -45,30 +35,14 @@ def start(home: Path) -> Server:
     command += ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}", "--artifacts-destination", str(home / "artifacts")]
     started = process.start(command, log, {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"})
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: is_answering(url), log, START_SECONDS)
-    return Server(url, started, log)
-
-
-def is_answering(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
-
-
-def stop(server: Server) -> None:
-    process.stop(server.process.pid)
-    server.process.wait()
+    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/health"), log, START_SECONDS)
+    return process.Server(url, started, log)
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[Server]:
-    server = start(home)
-    try:
+def serve(home: Path) -> Iterator[process.Server]:
+    with process.stop_at_end(start(home)) as server:
         yield server
-    finally:
-        stop(server)
 
 
 def write_runs(url: str) -> None:

@@ -13,11 +13,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -30,13 +27,6 @@ JAVA_NEEDED = 21
 BUCKET = "lake"
 
 
-@dataclass(frozen=True)
-class Nessie:
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
 def find_java() -> str:
     path = maven.find_java()
     if int(maven.read_java_version(path).split(".")[0]) >= JAVA_NEEDED:
@@ -46,7 +36,7 @@ def find_java() -> str:
     return subprocess.run(show, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def start(home: Path, s3: str) -> Nessie:
+def start(home: Path, s3: str) -> process.Server:
     """Start a Nessie whose log is kept in `home`; return once it answers. `s3`: the address of an S3 with the bucket `lake`."""
     (jar,) = maven.ensure_jars("nessie", HERE / "pom.xml").glob("*.jar")
     log = home / "nessie.log"
@@ -71,27 +61,15 @@ def start(home: Path, s3: str) -> Nessie:
     command = [find_java(), *flags, *(f"-D{name}={value}" for name, value in settings.items()), "-jar", str(jar)]
     started = process.start(command, log, cwd=home)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: is_answering(url), log, seconds=240)
-    return Nessie(url, started, log)
-
-
-def is_answering(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/iceberg/v1/config", timeout=5) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/iceberg/v1/config"), log, seconds=240)
+    return process.Server(url, started, log)
 
 
 @contextmanager
-def serve(home: Path, s3: str) -> Iterator[Nessie]:
+def serve(home: Path, s3: str) -> Iterator[process.Server]:
     home.mkdir(parents=True, exist_ok=True)
-    nessie = start(home, s3)
-    try:
-        yield nessie
-    finally:
-        process.stop(nessie.process.pid, "nessie")
-        nessie.process.wait()
+    with process.stop_at_end(start(home, s3), "nessie") as server:
+        yield server
 
 
 if __name__ == "__main__":

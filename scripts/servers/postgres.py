@@ -30,7 +30,6 @@ import maven
 import process
 
 VERSION = "17.6.0"
-COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 PLATFORMS = {
     ("Linux", "x86_64"): "linux-amd64",
     ("Linux", "aarch64"): "linux-arm64v8",
@@ -55,28 +54,17 @@ def ensure_binaries() -> Path:
     system = PLATFORMS.get((platform.system(), platform.machine()))
     if system is None:
         raise process.ServerError(f"there are no binaries of PostgreSQL for {platform.system()} on {platform.machine()}")
-    folder = maven.get_cache_folder() / f"postgres-{VERSION}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with maven.lock_file(folder.with_name(f"{folder.name}.lock")):
-        if not folder.exists():
-            process.report(f"Maven fetches PostgreSQL {VERSION} into {folder} (15 MB, once)")
-            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-                _unpack(Path(temporary), f"io.zonky.test.postgres:embedded-postgres-binaries-{system}:{VERSION}:jar")
-                (Path(temporary) / "unpacked").rename(folder)
-    return folder
+    artifact = f"io.zonky.test.postgres:embedded-postgres-binaries-{system}:{VERSION}:jar"
+    return maven.ensure_distribution(f"postgres-{VERSION}", artifact, "15 MB", unpack)
 
 
-def _unpack(temporary: Path, artifact: str) -> None:
-    command = [maven.find_maven(), "-q", "-B", COPY, f"-Dartifact={artifact}", f"-DoutputDirectory={temporary}"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=temporary)
-    jars = list(temporary.glob("*.jar"))
-    if done.returncode or len(jars) != 1:
-        raise process.ServerError(f"Maven could not fetch PostgreSQL:\n{done.stdout[-2000:]}")
-    with zipfile.ZipFile(jars[0]) as jar:
+def unpack(file: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(file) as jar:
         [inner] = [name for name in jar.namelist() if name.endswith(".txz")]
-        jar.extract(inner, temporary)
-    with tarfile.open(temporary / inner) as archive:
-        archive.extractall(temporary / "unpacked", filter="data")
+        jar.extract(inner, file.parent)
+    with tarfile.open(file.parent / inner) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
 
 
 def start(home: Path, settings: Mapping[str, str] | None = None) -> Server:

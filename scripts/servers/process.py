@@ -9,8 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -26,6 +29,15 @@ class Served(Protocol):
 
 
 S = TypeVar("S", bound=Served)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers HTTP at `url`."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
 
 
 class ServerError(Exception):
@@ -93,6 +105,25 @@ def wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool]
     stop(process.pid)
     process.wait()
     raise ServerError(f"the server did not answer within {seconds:g} s; {log} ends with:\n{read_log_end(log)}")
+
+
+def is_answering(address: str) -> bool:
+    """Whether a GET request to an address is answered with 200."""
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@contextmanager
+def stop_at_end(server: S, marker: str = "") -> Iterator[S]:
+    """The server, which is stopped at the end of the block (`stop`)."""
+    try:
+        yield server
+    finally:
+        stop(server.process.pid, marker)
+        server.process.wait()
 
 
 def read_log_end(log: Path) -> str:

@@ -13,8 +13,6 @@ import re
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,27 +81,15 @@ def start(home: Path, *options: str) -> Meshline:
     url = f"http://127.0.0.1:{port}"
     command = [str(Path(sys.executable).with_name("meshline")), "serve", "--port", str(port), "--store", store, *options]
     started = process.start(command, log)
-    process.wait_until_ready(started, lambda: is_answering(url), log)
+    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/readyz"), log)
     return Meshline(url, store, started, log)
-
-
-def is_answering(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 @contextmanager
 def serve(home: Path, *options: str) -> Iterator[Meshline]:
     """`options`: of `meshline serve`, besides store and port."""
-    meshline = start(home, *options)
-    try:
-        yield meshline
-    finally:
-        process.stop(meshline.process.pid)
-        meshline.process.wait()
+    with process.stop_at_end(start(home, *options)) as server:
+        yield server
 
 
 def read_settings(producer: str, places: Mapping[str, str]) -> str:

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +46,7 @@ REVENUE = (
 RECENT = 'SELECT id, amount, status FROM shop.orders WHERE status = \'{{ url_param("status") or "PAID" }}\''
 
 
-@dataclass(frozen=True)
-class Server:
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
-def start(home: Path) -> Server:
+def start(home: Path) -> process.Server:
     """Make an empty Superset in `home` and start it; return once it answers."""
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -72,30 +63,14 @@ def start(home: Path) -> Server:
     port = process.find_free_port()
     started = process.start([str(folder / "bin" / "superset"), "run", "-h", "127.0.0.1", "-p", str(port)], log, environment)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: is_answering(url), log, START_SECONDS)
-    return Server(url, started, log)
-
-
-def is_answering(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
-
-
-def stop(server: Server) -> None:
-    process.stop(server.process.pid)
-    server.process.wait()
+    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/health"), log, START_SECONDS)
+    return process.Server(url, started, log)
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[Server]:
-    server = start(home)
-    try:
+def serve(home: Path) -> Iterator[process.Server]:
+    with process.stop_at_end(start(home)) as server:
         yield server
-    finally:
-        stop(server)
 
 
 class Api:

@@ -14,16 +14,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,35 +78,20 @@ FLAGS = (
 )
 
 
-@dataclass(frozen=True)
-class Server:
-    url: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
 def ensure_distribution() -> Path:
     """The folder of Trino with the plugins that are used, fetched once."""
-    folder = maven.get_cache_folder() / f"trino-{VERSION}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with maven.lock_file(folder.with_name(f"{folder.name}.lock")):
-        if not folder.exists():
-            process.report(f"Maven fetches Trino {VERSION} into {folder} (820 MB, once)")
-            with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-                _unpack(Path(temporary))
-                (Path(temporary) / "trino").rename(folder)
-    return folder
+    return maven.ensure_distribution(f"trino-{VERSION}", f"io.trino:trino-server:{VERSION}:tar.gz", "820 MB", unpack)
 
 
-def _unpack(temporary: Path) -> None:
+def unpack(file: Path, folder: Path) -> Path:
     """All of it, then without the other plugins: files in several places are links to one of them, whichever that is."""
-    distribution = maven.copy_artifact(f"io.trino:trino-server:{VERSION}:tar.gz", temporary)
-    with tarfile.open(distribution) as archive:
-        archive.extractall(temporary, filter="data")
-    target = (temporary / f"trino-server-{VERSION}").rename(temporary / "trino")
-    for folder in (target / "plugin").iterdir():
-        if folder.name not in PLUGINS:
-            shutil.rmtree(folder)
+    with tarfile.open(file) as archive:
+        archive.extractall(folder, filter="data")
+    target = folder / f"trino-server-{VERSION}"
+    for plugin in (target / "plugin").iterdir():
+        if plugin.name not in PLUGINS:
+            shutil.rmtree(plugin)
+    return target
 
 
 def describe_iceberg(uri: str) -> dict[str, str]:
@@ -135,7 +117,7 @@ def describe_postgres(url: str) -> dict[str, str]:
     }
 
 
-def start(home: Path, catalogs: Mapping[str, Mapping[str, str]], events: str = "") -> Server:
+def start(home: Path, catalogs: Mapping[str, Mapping[str, str]], events: str = "") -> process.Server:
     """Start a Trino whose settings, data and log are in `home`; return once it answers. `events`: where its events go."""
     java, folder = maven.find_newer_java(JAVA_NEEDED), ensure_distribution()
     etc, port = home / "etc", process.find_free_port()
@@ -156,7 +138,7 @@ def start(home: Path, catalogs: Mapping[str, Mapping[str, str]], events: str = "
     started = process.start([*command, "-cp", f"{folder / 'lib'}/*", "io.trino.server.TrinoServer"], log, cwd=home)
     url = f"http://127.0.0.1:{port}"
     process.wait_until_ready(started, lambda: is_answering(url), log, START_SECONDS)
-    return Server(url, started, log)
+    return process.Server(url, started, log)
 
 
 def is_answering(url: str) -> bool:
@@ -193,20 +175,12 @@ def thin_event(line: str) -> str:
     return json.dumps(event, separators=(",", ":"), ensure_ascii=False)
 
 
-def stop(server: Server) -> None:
-    process.stop(server.process.pid, "io.trino.server.TrinoServer")
-    server.process.wait()
-
-
 @contextmanager
-def serve(home: Path, catalogs: Mapping[str, Mapping[str, str]], events: str = "") -> Iterator[Server]:
+def serve(home: Path, catalogs: Mapping[str, Mapping[str, str]], events: str = "") -> Iterator[process.Server]:
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    server = start(home, catalogs, events)
-    try:
+    with process.stop_at_end(start(home, catalogs, events), "io.trino.server.TrinoServer") as server:
         yield server
-    finally:
-        stop(server)
 
 
 def main() -> int:
