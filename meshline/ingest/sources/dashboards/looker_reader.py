@@ -14,7 +14,7 @@ from meshline.ingest.sources.base import Context, Item
 from meshline.ingest.sources.dashboards import looker_api as api
 from meshline.ingest.sources.dashboards.database_names import UNLOCATED, Database, DatabaseName, parse_address
 from meshline.ingest.sources.dashboards.reports import Report, Use, Warnings, build_report_entries, parse_time
-from meshline.ingest.sources.dashboards.sql_models import list_expression_columns, list_query_uses, parse_table, read_query
+from meshline.ingest.sources.dashboards.sql_models import list_expression_columns, list_query_uses, parse_table, read_database_query
 
 MAX_DEPTH = 100  # of references from field to field
 DIALECTS = {"bigquery_standard_sql": "bigquery", "awsathena": "athena", "amazonredshift": "redshift", "presto_db": "presto"}
@@ -179,14 +179,7 @@ class LookerReader:
 
     def _read_query(self, sql: str, database: Database, title: str) -> frozenset[Use]:
         target = self._context.naming.normalise_dataset("looker://query", title)
-        query = read_query(
-            sql,
-            database.system.dialect,
-            database.defaults,
-            target,
-            lambda relation: database.build_key(relation, self._context) or target,
-            lambda key: [column.name for column in self._context.columns_of(key)],
-        )
+        query = read_database_query(sql, database, target, self._context)
         for note in query.notes:
             self._warnings.add(f"{title}: {note}")
         return frozenset(use for use in list_query_uses(query) if use.dataset != target)

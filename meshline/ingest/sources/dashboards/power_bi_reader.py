@@ -24,7 +24,7 @@ from meshline.ingest.sources.dashboards.reports import (
     parse_time,
     spell_use,
 )
-from meshline.ingest.sources.dashboards.sql_models import read_query
+from meshline.ingest.sources.dashboards.sql_models import read_database_query
 from meshline.ingest.sources.dashboards.table_origins import OriginFinder, Place, PlaceColumn, Server, Table
 
 NAMESPACE = "powerbi://api.powerbi.com/v1.0/myorg"  # the address of workspaces in Microsoft's tools
@@ -195,14 +195,7 @@ class PowerBiReader:
         if not database.namespace:
             return Result({}, frozenset(), frozenset())
         target = self._context.naming.normalise_dataset("powerbi://query", "result")
-        query = read_query(
-            place.sql,
-            database.system.dialect,
-            database.defaults,
-            target,
-            lambda relation: database.build_key(relation, self._context) or target,
-            lambda key: [column.name for column in self._context.columns_of(key)],
-        )
+        query = read_database_query(place.sql, database, target, self._context)
         for note in query.notes:
             self._warnings.add(f"query {' '.join(place.sql.split())[:60]!r}: {note}")
         columns: dict[str, set[Use]] = {name.casefold(): set() for name in query.columns}

@@ -10,6 +10,8 @@ from sqlglot import exp
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, Flow, build_dataset_key
+from meshline.ingest.sources.base import Context
+from meshline.ingest.sources.dashboards.database_names import Database
 from meshline.ingest.sources.dashboards.reports import Use
 from meshline.ingest.sources.sql.facts import Statement, build_table_facts
 from meshline.sql.dialects import get_any_rules
@@ -62,6 +64,18 @@ def read_query(
     if plain != sql:
         notes.append("it has templates, whose values are unknown")
     return Query(facts.flows, lineage.columns, (*notes, *lineage.unresolved))
+
+
+def read_database_query(sql: str, database: Database, target: AssetKey, context: Context) -> Query:
+    """As `read_query`, of a query that a located database runs: with its names, and the columns that the graph knows."""
+    return read_query(
+        sql,
+        database.system.dialect,
+        database.defaults,
+        target,
+        lambda relation: database.build_key(relation, context) or target,
+        lambda key: [column.name for column in context.columns_of(key)],
+    )
 
 
 def list_query_uses(query: Query) -> Iterator[Use]:

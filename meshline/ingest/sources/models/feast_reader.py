@@ -22,7 +22,7 @@ from meshline.ingest.sources.dashboards.reports import (
     parse_time,
     spell_use,
 )
-from meshline.ingest.sources.dashboards.sql_models import parse_table, read_query
+from meshline.ingest.sources.dashboards.sql_models import parse_table, read_database_query
 from meshline.ingest.sources.models import feast_registry as registry
 from meshline.ingest.sources.models.feature_functions import find_inputs
 
@@ -120,14 +120,7 @@ class FeastReader:
     def _build_query_flows(self, key: AssetKey, spec: registry.ViewSpec, source: registry.DataSource, origin: Origin) -> Iterator[Flow]:
         """The flows of a query, into the features that its columns are called."""
         database = origin.database or parse_address("")
-        query = read_query(
-            origin.sql,
-            database.system.dialect,
-            database.defaults,
-            key,
-            lambda relation: database.build_key(relation, self._context) or key,
-            lambda dataset: [column.name for column in self._context.columns_of(dataset)],
-        )
+        query = read_database_query(origin.sql, database, key, self._context)
         for note in query.notes:
             self.warnings.add(f"data source {source.name!r}: {note}")
         columns = {column.casefold(): column for column in _list_columns(spec)}
