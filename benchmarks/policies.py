@@ -63,10 +63,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     )
     last = max(head.scope_id for heads in store.iterate_heads() for head in heads)
     events = ingest.build_mesh(EVENTS[size])
-    costs: list[float] = []
-    for changes, _ in build_increments(live.index, last, events):
-        live.index.changes.apply(changes)
-        costs.append(measure_time(watch.collect_differences).cpu)
+    costs = _measure_events(live, watch, last, events)
     yield Figure(
         case=f"one event into {mesh.columns:,} columns",
         unit="ms of processor",
@@ -78,6 +75,15 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     )
     yield from _measure_readers(live, mesh, last, EVENTS[size])
     store.close()
+
+
+def _measure_events(live: LiveGraph, watch: PolicyMonitor, last: int, mesh: Mesh) -> list[float]:
+    """What the policies cost after each event of a mesh: seconds of processor. `last`: the last scope of the graph."""
+    costs: list[float] = []
+    for changes, _ in build_increments(live.index, last, mesh):
+        live.index.changes.apply(changes)
+        costs.append(measure_time(watch.collect_differences).cpu)
+    return costs
 
 
 def _measure_readers(live: LiveGraph, mesh: Mesh, last: int, events: int) -> Iterator[Figure]:
@@ -101,10 +107,7 @@ def _measure_readers(live: LiveGraph, mesh: Mesh, last: int, events: int) -> Ite
         goal=build_maximum(1),
         more={"rights": datasets * READERS, "evaluations": evaluations, "violations": len(watch.list_violations())},
     )
-    costs: list[float] = []
-    for changes, _ in build_increments(live.index, max(last, _find_last_scope(live)), ingest.build_mesh(events)):
-        live.index.changes.apply(changes)
-        costs.append(measure_time(watch.collect_differences).cpu)
+    costs = _measure_events(live, watch, max(last, _find_last_scope(live)), ingest.build_mesh(events))
     yield Figure(
         case=f"who may read personal data, one event into {mesh.columns:,} columns",
         unit="ms of processor",

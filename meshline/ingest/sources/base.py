@@ -141,3 +141,8 @@ class Source(SourceConfig, ABC):
         """Begin a reading. Raises InvalidInput if nothing can be read at all, StoreUnavailable if the source's system cannot be
         reached, MissingExtra.
         """
+
+
+def drop_repetition(title: str, key: AssetKey) -> str:
+    """A title as a catalog shows it; empty if it only repeats the end of the name."""
+    return "" if key.name.casefold().endswith(title.casefold()) else title

@@ -8,7 +8,7 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode_facts
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Flow, Json, drop_empty_attributes
-from meshline.ingest.sources.base import Entry, Item, Refusal
+from meshline.ingest.sources.base import Entry, Item, Refusal, drop_repetition
 from meshline.ingest.sources.datahub.aspects import FlowInfo, JobLineage, Link, Properties, TransformLogic
 from meshline.ingest.sources.datahub.facts import MAX_SQL, MAX_TEXT, SCOPE, CatalogFacts, build_owner_edges, get_dataset, list_properties
 from meshline.ingest.sources.datahub.parse import Entities
@@ -93,7 +93,7 @@ class JobFacts:
         title = info.name or ""
         url = info.external_url or ""
         attributes = drop_empty_attributes(
-            title="" if key.name.casefold().endswith(title.casefold()) else title[:MAX_NAME],
+            title=drop_repetition(title, key)[:MAX_NAME],
             description=(edited.description or info.description or "")[:MAX_TEXT],
             url=url if url.startswith(("https://", "http://")) else "",
             sql=";\n".join(text for text in texts if text)[:MAX_SQL],

@@ -12,7 +12,7 @@ from meshline.graph import model
 from meshline.graph.content import Draft, encode_facts
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json, drop_empty_attributes
 from meshline.graph.naming import is_email
-from meshline.ingest.sources.base import Context, Entry, Item, Refusal
+from meshline.ingest.sources.base import Context, Entry, Item, Refusal, drop_repetition
 from meshline.ingest.sources.datahub.aspects import (
     DataProduct,
     Domains,
@@ -143,7 +143,7 @@ class CatalogFacts:
             key,
             None,
             drop_empty_attributes(
-                title="" if key.name.casefold().endswith(title.casefold()) else title,
+                title=drop_repetition(title, key),
                 description=_choose_description(edited, stated),
                 dataset_type=(types.type_names[0] if types is not None and types.type_names else "").upper()[:MAX_NAME],
                 sql=((view and view.view_logic) or "")[:MAX_SQL],

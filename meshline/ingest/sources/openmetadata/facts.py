@@ -11,7 +11,7 @@ from meshline.graph import model
 from meshline.graph.content import Draft, encode_facts
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json, drop_empty_attributes
 from meshline.graph.naming import is_email
-from meshline.ingest.sources.base import Context, Entry, Item, Refusal
+from meshline.ingest.sources.base import Context, Entry, Item, Refusal, drop_repetition
 from meshline.ingest.sources.dashboards.reports import Report, Use, build_report_entries
 from meshline.ingest.sources.openmetadata.catalog_reader import Catalog, LineageEdge
 from meshline.ingest.sources.openmetadata.entities import Column, Entity, Reference, TagLabel
@@ -87,7 +87,7 @@ class CatalogFacts:
             key,
             None,
             drop_empty_attributes(
-                title="" if key.name.casefold().endswith(title.casefold()) else title,
+                title=drop_repetition(title, key),
                 description=(entity.description or "")[:MAX_TEXT],
                 dataset_type=_OTHER_TYPES.get(type_) or _TABLE_TYPES.get(table_type, table_type),
                 sql=(entity.schema_definition or entity.view_definition or entity.sql or "")[:MAX_SQL],
@@ -194,7 +194,7 @@ class CatalogFacts:
         tags, terms = split_tags(entity.tags)
         title = entity.display_name or ""
         attributes = drop_empty_attributes(
-            title="" if key.name.casefold().endswith(title.casefold()) else title,
+            title=drop_repetition(title, key),
             description=(entity.description or "")[:MAX_TEXT],
             url=_check_url(entity.source_url),
             tags=list[Json](tags),
