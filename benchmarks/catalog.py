@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import (
     access,
+    capacity,
     check,
     churn,
     dbt,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         search.BENCHMARK,
         loading.BENCHMARK,
         memory.BENCHMARK,
+        capacity.BENCHMARK,
         increments.BENCHMARK,
         churn.BENCHMARK,
         policies.BENCHMARK,

@@ -29,7 +29,7 @@ from tests.servers import Neo4jServer
 from tests.sizes import ALL
 
 MESH = Shape(1_000)
-LONG = ("explorer", "iceberg", "memory", "startup")
+LONG = ("capacity", "explorer", "iceberg", "memory", "startup")
 
 
 @pytest.fixture(scope="module")
