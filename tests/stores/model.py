@@ -14,6 +14,7 @@ from meshline.graph.store.base import (
     Batch,
     Changes,
     Head,
+    Projection,
     RawEvent,
     Record,
     Run,
@@ -260,6 +261,9 @@ class ModelStore:
 
     def read_revision(self) -> int:
         return self._revision
+
+    def read_projection(self) -> Projection | None:
+        return None
 
     def read_setting(self, name: str) -> str | None:
         return self.settings.get(name)

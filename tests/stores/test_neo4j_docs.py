@@ -105,6 +105,7 @@ def loaded(running_neo4j: Neo4jServer) -> Neo4jServer:
         runs = [Run(RunKey("openlineage/default", LOAD, f"run-{run}"), "", b"\x80", run, (SHOP,), (MART,)) for run in (2, 3)]
         batch = Batch(statements=tuple(list_statements()), runs=runs)
         store.commit(lambda _: batch)
+        assert store.complete_projection()
     return running_neo4j
 
 

@@ -180,6 +180,16 @@ class Changes(NamedTuple):
     heads: Sequence[Head]
 
 
+class Projection(NamedTuple):
+    """How far a graph for people follows the store: `revision` is the store's, `drawn` the newest that the graph shows as a whole, and
+    `behind` how many seconds ago the first commit was that it does not show (0.0: it shows all).
+    """
+
+    revision: int
+    drawn: int
+    behind: float
+
+
 class RunReader(Protocol):
     """Reads for the builder of a batch, inside the transaction that will write the batch."""
 
@@ -310,6 +320,10 @@ class Store(Protocol):
 
     def read_revision(self) -> int:
         """Read the newest revision. This is also the cheapest call to check that the store responds."""
+        ...
+
+    def read_projection(self) -> Projection | None:
+        """Read how far the graph for people is; None if the store has none beside what answers come from."""
         ...
 
     def read_setting(self, name: str) -> str | None:

@@ -1,6 +1,7 @@
 """One commit: everything inside its transaction, under the lock.
 
-For each scope that a batch changes: the statements that are removed and added, and the active statement afterwards.
+For each scope that a batch changes: the statements that are removed and added, and the active statement afterwards. The graph for
+people follows (`projector`): a commit only records what is to be drawn.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from meshline.graph.content import EMPTY
-from meshline.graph.model import Content, Interval, Observation, Scope, find_open_interval, parse_source_kind
+from meshline.graph.model import Content, Interval, Observation, Scope, find_open_interval
 from meshline.graph.store.base import Batch, Changes, Head, RunReader
 from meshline.graph.store.neo4j.connection import Transaction, read_rows, run_in_chunks, run_query
-from meshline.graph.store.neo4j.cypher import format_time, get_cypher
-from meshline.graph.store.neo4j.projection import NOTHING, Assertions, ScopeChange, decode_assertions, write_projection
+from meshline.graph.store.neo4j.cypher import get_cypher
 from meshline.graph.store.neo4j.reader import (
     ScopeState,
     build_empty_head,
@@ -54,10 +54,6 @@ class ScopeUpdate(NamedTuple):
         """True if the scope's head changes."""
         before, after = drop_empty(self.state.interval), drop_empty(self.after)
         return before != after
-
-    @property
-    def content_before(self) -> bytes | None:
-        return find_content_digest(self.state.interval)
 
     @property
     def content_after(self) -> bytes | None:
@@ -121,9 +117,9 @@ def _read_known_observations(
     versions, times = [], []
     for name, state in states.items():
         of_scope = withdrawn.get(name, set())
-        versions += [build_version_key(state.number, version) for version in of_scope]
+        versions += [[state.number, build_version_key(state.number, version)] for version in of_scope]
         times += [
-            {"key": build_version_key(state.number, o.version), "at": o.observed_at}
+            {"scope": state.number, "key": build_version_key(state.number, o.version), "at": o.observed_at}
             for o in stated.get(name, ())
             if o.version not in of_scope
         ]
@@ -184,12 +180,12 @@ def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader
 
 
 def _write_updates(tx: Transaction, contents: Contents, batch: Batch, turns: list[ScopeUpdate], revision: int) -> list[Head]:
-    """Write scopes, statements, contents, heads and the graph for people; the changed heads."""
+    """Write scopes, statements, contents, heads and what is to be drawn; the changed heads."""
     if not turns:
         return []
     moved = [turn for turn in turns if turn.has_new_head]
     given = {s.content.digest: s.content for s in batch.statements}
-    needed = {digest for turn in moved for digest in (turn.content_before, turn.content_after) if digest is not None}
+    needed = {digest for turn in moved if (digest := turn.content_after) is not None}
     blobs = {**contents.read(tx, needed - given.keys()), **{digest: content.blob for digest, content in given.items()}}
     run_in_chunks(tx, get_cypher("add_scopes"), [_build_scope_row(turn.state) for turn in turns if turn.is_new])
     run_in_chunks(
@@ -198,15 +194,14 @@ def _write_updates(tx: Transaction, contents: Contents, batch: Batch, turns: lis
     run_in_chunks(tx, get_cypher("add_statements"), [_build_statement_row(t.state.number, o, revision) for t in turns for o in t.added])
     fresh = contents.add(tx, given.values())
     run_in_chunks(tx, get_cypher("set_heads"), [_build_head_row(turn, revision, blobs) for turn in turns])
-    moves = [
-        ScopeChange(t.state.number, _decode_assertions(blobs, t.content_before), _decode_assertions(blobs, t.content_after)) for t in moved
-    ]
-    write_projection(tx, moves, {key for content in fresh for key in decode_assertions(content.blob).mentions.values()})
+    run_query(
+        tx,
+        get_cypher("add_change"),
+        revision=revision,
+        scopes=[turn.state.number for turn in moved],
+        contents=b"".join(content.digest for content in fresh),
+    )
     return [_build_head(turn, blobs) for turn in moved]
-
-
-def _decode_assertions(blobs: Mapping[bytes, bytes], content_digest: bytes | None) -> Assertions:
-    return NOTHING if content_digest is None else decode_assertions(blobs[content_digest])
 
 
 def _build_head(turn: ScopeUpdate, blobs: Mapping[bytes, bytes]) -> Head:
@@ -224,10 +219,8 @@ def _build_scope_row(state: ScopeState) -> dict[str, object]:
         "key": build_scope_key((state.source, state.scope)),
         "id": state.number,
         "source": state.source,
-        "sourceKey": compute_digest(state.source),
-        "sourceKind": parse_source_kind(state.source),
-        "kind": state.scope[0] if state.scope else "",
         "parts": list(state.scope),
+        "statements": 0,
     }
 
 
@@ -236,7 +229,6 @@ def _build_statement_row(number: int, o: Observation, revision: int) -> dict[str
         "scope": number,
         "versionKey": build_version_key(number, o.version),
         "version": o.version,
-        "observedAt": format_time(o.observed_at),
         "observedMicros": o.observed_at,
         "digest": o.digest.hex(),
         "provisional": o.provisional,
@@ -259,11 +251,8 @@ def _build_head_row(turn: ScopeUpdate, revision: int, blobs: Mapping[bytes, byte
         **row,
         "digest": None if now is None else now.digest.hex(),
         "observedMicros": None if now is None else now.observed_at,
-        "observedAt": None if now is None else format_time(now.observed_at),
         "validFromMicros": None if after is None else after.valid_from,
-        "validFrom": None if after is None else format_time(after.valid_from),
         "lastObservedMicros": None if after is None else after.last_observed,
-        "lastObserved": None if after is None else format_time(after.last_observed),
         "version": None if now is None else now.version,
         "provisional": None if now is None else now.provisional,
         "size": 0 if content_digest is None else len(blobs[content_digest]),

@@ -1,10 +1,13 @@
 // The queries of a backup. Each returns one record: a page as a list.
 
 //// scopes_with_statements
-MATCH (s:Scope) WHERE s.id > $after
+MATCH (s:ScopeState) WHERE s.id > $after
 WITH s ORDER BY s.id LIMIT $limit
-RETURN collect([s.id, s.source, s.parts,
-  [(s)-[:HAS_STATEMENT]->(t:Statement) | [t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros]]])
+CALL (s) {
+  MATCH (t:Statement) WHERE t.scope = s.id AND t.versionKey IS NOT NULL AND t.observedMicros IS NOT NULL
+  RETURN collect([t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros]) AS statements
+}
+RETURN collect([s.id, s.source, s.parts, statements])
 
 //// all_runs
 MATCH (r:Run) WHERE r.key > $after

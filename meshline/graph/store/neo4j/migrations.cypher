@@ -75,3 +75,31 @@ OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
 //// v1_prose
 CREATE FULLTEXT INDEX prose IF NOT EXISTS FOR ()-[r:SAYS]-() ON EACH [r.words]
 OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
+
+// What commits write, and what is drawn for people afterwards, are different nodes: neither waits for the locks of the other.
+//// v4_scope_state_key
+CREATE CONSTRAINT scope_state_key IF NOT EXISTS FOR (s:ScopeState) REQUIRE s.key IS UNIQUE
+
+//// v4_scope_state_id
+CREATE CONSTRAINT scope_state_id IF NOT EXISTS FOR (s:ScopeState) REQUIRE s.id IS UNIQUE
+
+//// v4_scope_state_revision
+CREATE INDEX scope_state_revision IF NOT EXISTS FOR (s:ScopeState) ON (s.revision)
+
+//// v4_statement_scope
+CREATE INDEX statement_scope IF NOT EXISTS FOR (t:Statement) ON (t.scope, t.versionKey, t.observedMicros)
+
+//// v4_change
+CREATE CONSTRAINT change_revision IF NOT EXISTS FOR (c:Change) REQUIRE c.revision IS UNIQUE
+
+//// v4_projection
+CREATE CONSTRAINT projection_key IF NOT EXISTS FOR (p:Projection) REQUIRE p.key IS UNIQUE
+
+//// v4_no_scope_key
+DROP CONSTRAINT scope_key IF EXISTS
+
+//// v4_no_scope_revision
+DROP INDEX scope_revision IF EXISTS
+
+//// v4_no_statement_version
+DROP INDEX statement_version IF EXISTS

@@ -201,7 +201,7 @@ def write_projection(tx: Transaction, changes: Sequence[ScopeChange], new_keys: 
     """Update the projection to the contents of the changed scopes.
 
     `new_keys`: the keys in contents that are new to the store, whether these are active or not. The
-    scopes themselves are written already, since attributes are merged by their times.
+    scopes themselves are drawn already, since attributes are merged by their times.
     """
     _add_names(tx, changes, new_keys)
     contested = _add_assertions(tx, changes)

@@ -10,6 +10,24 @@ RETURN m.schema
 MERGE (m:Meta {key: 'meshline'})
 ON CREATE SET m.revision = 0, m.scopes = 0, m.events = 0
 SET m.schema = $schema
+MERGE (p:Projection {key: 'meshline'})
+SET p.revision = CASE WHEN p.revision < m.revision THEN p.revision ELSE m.revision END
+
+// A :Scope of schema 3 was both: what commits write becomes its :ScopeState.
+//// move_scopes
+MATCH (s:Scope) WHERE s.statements IS NOT NULL
+WITH s, properties(s) AS was LIMIT $limit
+SET s:ScopeState
+REMOVE s:Scope, s.kind, s.observedAt, s.validFrom, s.lastObserved
+CREATE (d:Scope)
+SET d = was
+REMOVE d.key, d.revision, d.statements, d.size
+WITH s, d
+CALL (s, d) { MATCH (o:Source)-[r:HAS_SCOPE]->(s) CREATE (o)-[:HAS_SCOPE]->(d) DELETE r }
+CALL (s, d) { MATCH (s)-[r:SAYS]->(n) CREATE (d)-[q:SAYS]->(n) SET q = properties(r) DELETE r }
+CALL (s, d) { MATCH (s)-[r:MENTIONS]->(n) CREATE (d)-[:MENTIONS]->(n) DELETE r }
+CALL (s) { MATCH (s)-[r:HAS_STATEMENT]->() DELETE r }
+RETURN count(*)
 
 //// unfinished_indexes
 SHOW INDEXES YIELD name, state, failureMessage WHERE state <> 'ONLINE'
@@ -39,54 +57,54 @@ SET s.name = $name, s.value = $value
 
 //// scopes_by_key
 UNWIND $keys AS key
-MATCH (s:Scope {key: key})
+MATCH (s:ScopeState {key: key})
 RETURN collect([s.key, s.id, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.statements])
 
 //// statements_of_versions
 UNWIND $keys AS key
-MATCH (t:Statement) WHERE t.versionKey = key AND t.observedMicros IS NOT NULL
+MATCH (t:Statement) WHERE t.scope = key[0] AND t.versionKey = key[1] AND t.observedMicros IS NOT NULL
 RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros])
 
 //// statements_at
 UNWIND $rows AS row
-MATCH (t:Statement {versionKey: row.key, observedMicros: row.at})
+MATCH (t:Statement {scope: row.scope, versionKey: row.key, observedMicros: row.at})
 RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros])
 
 //// statements_of_scopes
 UNWIND $ids AS id
-MATCH (:Scope {id: id})-[:HAS_STATEMENT]->(t:Statement)
+MATCH (t:Statement) WHERE t.scope = id AND t.versionKey IS NOT NULL AND t.observedMicros IS NOT NULL
 RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros])
 
 //// statements_of_scopes_until
 UNWIND $ids AS id
-MATCH (:Scope {id: id})-[:HAS_STATEMENT]->(t:Statement) WHERE t.observedMicros <= $at
+MATCH (t:Statement) WHERE t.scope = id AND t.versionKey IS NOT NULL AND t.observedMicros <= $at
 RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros])
 
 //// add_scopes
 UNWIND $rows AS row
-MERGE (o:Source {key: row.sourceKey}) ON CREATE SET o.name = row.source, o.kind = row.sourceKind
-CREATE (o)-[:HAS_SCOPE]->(s:Scope {key: row.key, id: row.id})
-SET s.source = row.source, s.kind = row.kind, s.parts = row.parts, s.statements = 0
+CREATE (s:ScopeState)
+SET s = row
 
 //// delete_statements
 UNWIND $rows AS row
-MATCH (t:Statement {versionKey: row.versionKey, observedMicros: row.observedMicros})
+MATCH (t:Statement {scope: row.scope, versionKey: row.versionKey, observedMicros: row.observedMicros})
 WHERE t.digest = row.digest AND t.provisional = row.provisional
   AND (t.untilMicros = row.untilMicros OR t.untilMicros IS NULL AND row.untilMicros IS NULL)
 DETACH DELETE t
 
 //// add_statements
 UNWIND $rows AS row
-MATCH (s:Scope {id: row.scope})
-CREATE (s)-[:HAS_STATEMENT]->(t:Statement)
-SET t = row, t.observedAt = datetime(row.observedAt)
+CREATE (t:Statement)
+SET t = row
 
 //// set_heads
 UNWIND $rows AS row
-MATCH (s:Scope {id: row.id})
+MATCH (s:ScopeState {id: row.id})
 SET s += row
-WITH s, row WHERE row.observedAt IS NOT NULL
-SET s.observedAt = datetime(row.observedAt), s.validFrom = datetime(row.validFrom), s.lastObserved = datetime(row.lastObserved)
+
+// What the projection has to catch up with: one node for each commit that changed statements, until it is drawn.
+//// add_change
+CREATE (:Change {revision: $revision, at: datetime(), scopes: $scopes, contents: $contents})
 
 //// known_contents
 UNWIND $digests AS digest
@@ -105,21 +123,21 @@ RETURN collect([c.digest, c.blob])
 // Reading heads
 
 //// page_of_heads
-MATCH (s:Scope) WHERE s.id > $after
+MATCH (s:ScopeState) WHERE s.id > $after
 WITH s ORDER BY s.id LIMIT $limit
 RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
 
 //// heads_by_id
 UNWIND $ids AS id
-MATCH (s:Scope {id: id})
+MATCH (s:ScopeState {id: id})
 RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
 
 //// scopes_valid_from
-MATCH (s:Scope) WHERE s.digest IS NULL OR s.validFromMicros > $since
+MATCH (s:ScopeState) WHERE s.digest IS NULL OR s.validFromMicros > $since
 RETURN collect([s.id])
 
 //// heads_since
-MATCH (s:Scope) WHERE s.revision > $since
+MATCH (s:ScopeState) WHERE s.revision > $since
 RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
 
 // Runs, pairs, raw events, the journal
@@ -259,8 +277,66 @@ MATCH (r:Record) WHERE r.kindKey = $kind AND r.position > $after
 WITH r ORDER BY r.position LIMIT $limit
 RETURN collect([r.position, r.kind, r.key, r.atMicros, r.deflated, r.body])
 
-// The projection for people. A :Name exists for every name that was ever stated, and search finds it. It has the
+// The projection for people. Its nodes are written by the projector alone, never by a commit: they share no locks. A :Name exists for every name that was ever stated, and search finds it. It has the
 // labels :Asset and that of its kind while an active statement refers to it.
+
+//// lock_projection
+MATCH (p:Projection {key: 'meshline'})
+SET p.locked = true
+RETURN p.revision
+
+//// set_projection
+MATCH (p:Projection {key: 'meshline'})
+SET p.revision = $revision
+WITH p
+MATCH (c:Change) WHERE c.revision <= $revision
+DELETE c
+
+//// projection
+MATCH (p:Projection {key: 'meshline'})
+MATCH (m:Meta {key: 'meshline'})
+OPTIONAL MATCH (c:Change) WHERE c.revision > p.revision
+WITH p, m, min(c.at) AS since
+RETURN m.revision, p.revision, since.epochMillis
+
+// The contents that are not drawn: those that commits added, and those that are active in changed scopes
+//// pending_contents
+MATCH (p:Projection {key: 'meshline'})
+MATCH (c:Change) WHERE c.revision > p.revision
+WITH collect(c.contents) AS contents, collect(c.scopes) AS scopes
+CALL (scopes) {
+  UNWIND scopes AS some
+  UNWIND some AS id
+  WITH DISTINCT id
+  MATCH (s:ScopeState {id: id}) WHERE s.digest IS NOT NULL
+  RETURN collect(DISTINCT s.digest) AS active
+}
+RETURN contents, active
+
+// The scopes and the new contents of the first commits that are not drawn
+//// pending_changes
+MATCH (p:Projection {key: 'meshline'})
+CALL (p) {
+  MATCH (c:Change) WHERE c.revision > p.revision
+  WITH c ORDER BY c.revision LIMIT $limit
+  RETURN collect([c.revision, c.scopes, c.contents]) AS changes
+}
+RETURN p.revision, changes
+
+//// drawn_scopes
+UNWIND $ids AS id
+MATCH (s:Scope {id: id})
+RETURN collect([s.id, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional])
+
+//// add_drawn_scopes
+UNWIND $rows AS row
+MERGE (o:Source {key: row.sourceKey}) ON CREATE SET o.name = row.source, o.kind = row.sourceKind
+CREATE (o)-[:HAS_SCOPE]->(:Scope {id: row.id, source: row.source, kind: row.kind, parts: row.parts})
+
+//// set_drawn_scopes
+UNWIND $rows AS row
+MATCH (s:Scope {id: row.id})
+SET s += row, s.observedAt = datetime(row.observedAt), s.validFrom = datetime(row.validFrom), s.lastObserved = datetime(row.lastObserved)
 
 // row: id, parts, words, sort
 //// add_names

@@ -1,7 +1,8 @@
 """The shared store: `meshline.graph.store.base.Store` in Neo4j 5 (Community, Enterprise, a cluster, Aura).
 
 Any number of processes may write at once: a commit first locks the single :Meta node and increments the
-revision in it, so revisions have no gaps and are in the order of commits.
+revision in it, so revisions have no gaps and are in the order of commits. A commit writes what answers need. The graph for people
+follows (`projector`), and searches read what it lacks from the statements.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from meshline.graph.store.base import (
     Batch,
     Changes,
     Head,
+    Projection,
     Run,
     RunGroup,
     RunKey,
@@ -30,10 +32,13 @@ from meshline.graph.store.neo4j import reader, records
 from meshline.graph.store.neo4j.commit import commit_batch
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, read_rows, run_query
 from meshline.graph.store.neo4j.cypher import MIGRATIONS, get_cypher
+from meshline.graph.store.neo4j.pending_search import PendingContents, read_pending_contents
+from meshline.graph.store.neo4j.projector import Projector, read_projection
 from meshline.graph.store.neo4j.records import Contents, read_counters, read_journal, read_raw_events, read_runs
 from meshline.graph.store.neo4j.search_names import build_lucene_choice, build_lucene_query, compute_digest
 
 PRUNED_AT_ONCE = 10_000  # raw events
+MOVED_AT_ONCE = 200  # scopes of an earlier version
 
 
 class Neo4jStore:
@@ -47,8 +52,12 @@ class Neo4jStore:
     def __init__(self, url: str) -> None:
         self._connection = Connection(Address.parse(url))
         self._contents = Contents()
+        self._projector = Projector(self._connection, self._contents)
         try:
             self._migrate()
+            state = self.read_projection()
+            if state.drawn < state.revision:  # of a process that ended before it could draw
+                self._projector.notice_commit(state.revision)
         except BaseException:
             self._connection.close()
             raise
@@ -62,11 +71,16 @@ class Neo4jStore:
             raise StoreCorrupt(f"the store was written by a newer meshline (schema {schema}, this one knows {newest}): use that version")
         for migration in MIGRATIONS[schema or 0 :]:
             self._connection.define(migration)
+        while schema is not None and self._connection.write(_move_scopes):
+            pass
         self._connection.write(lambda tx: run_query(tx, get_cypher("make_meta"), schema=newest))
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         """As `Store.commit`. `build` may be called more than once (a deadlock, a lost connection): it must be pure."""
-        return self._connection.write(lambda tx: commit_batch(tx, self._contents, build))
+        self._projector.wait_for_room()
+        changes = self._connection.write(lambda tx: commit_batch(tx, self._contents, build))
+        self._projector.notice_commit(changes.revision)
+        return changes
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
         """As `Store.iterate_heads`. Each batch is a snapshot, but later batches are of later moments.
@@ -101,17 +115,31 @@ class Neo4jStore:
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         if not terms or limit <= 0:
             return []
-        asked = {"query": build_lucene_query(search_words.limit_terms(terms)), "kinds": [kind.value for kind in kinds], "limit": limit}
+        used = search_words.limit_terms(terms)
+        pending = self._read_pending()
+        asked = {"query": build_lucene_query(used), "kinds": [kind.value for kind in kinds], "limit": limit}
         found = self._connection.read(lambda tx: read_rows(tx, get_cypher("search"), **asked))
-        return [AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found]
+        return pending.merge([AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found], used, kinds, limit)
 
     def search_texts(self, words: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         if not words or limit <= 0:
             return []
-        query = build_lucene_choice(search_words.limit_terms(words))
-        asked = {"query": query, "kinds": [kind.value for kind in kinds], "limit": limit}
+        used = search_words.limit_terms(words)
+        pending = self._read_pending()
+        asked = {"query": build_lucene_choice(used), "kinds": [kind.value for kind in kinds], "limit": limit}
         found = self._connection.read(lambda tx: read_rows(tx, get_cypher("search_texts"), **asked))
-        return [AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found]
+        return pending.merge_texts([AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found], used, kinds, limit)
+
+    def _read_pending(self) -> PendingContents:
+        """What is not drawn yet: read it before the full-text indexes, so that what is drawn in between is in one of both."""
+        return self._connection.read(lambda tx: read_pending_contents(tx, self._contents))
+
+    def read_projection(self) -> Projection:
+        return self._connection.read(read_projection)
+
+    def complete_projection(self) -> bool:
+        """Draw the graph for people up to the newest revision. False if that takes longer than a minute."""
+        return self._projector.complete()
 
     def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         asked = list(keys)
@@ -163,7 +191,9 @@ class Neo4jStore:
         return self._connection.read(lambda tx: read_journal(tx, kind, after, limit)) if limit > 0 else []
 
     def read_revision(self) -> int:
-        return self._connection.read(_read_revision)
+        revision = self._connection.read(_read_revision)
+        self._projector.notice_revision(revision)
+        return revision
 
     def read_setting(self, name: str) -> str | None:
         found: str | None = self._connection.read(lambda tx: run_query(tx, get_cypher("setting"), key=compute_digest(name))[0])
@@ -173,8 +203,17 @@ class Neo4jStore:
         self._connection.write(lambda tx: run_query(tx, get_cypher("set_setting"), key=compute_digest(name), name=name, value=value))
 
     def close(self) -> None:
+        """Draw what is not drawn yet, and close the connection."""
+        self._projector.close()
         self._connection.close()
 
 
 def _read_revision(tx: Transaction) -> int:
     return read_counters(tx).revision
+
+
+def _move_scopes(tx: Transaction) -> int:
+    """Part the scopes of schema 3, which were drawn and committed in one, some at once; how many these were."""
+    run_query(tx, get_cypher("lock"))
+    moved: int = run_query(tx, get_cypher("move_scopes"), limit=MOVED_AT_ONCE)[0]
+    return moved

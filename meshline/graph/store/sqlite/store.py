@@ -13,6 +13,7 @@ from meshline.graph.store.base import (
     Batch,
     Changes,
     Head,
+    Projection,
     Record,
     Run,
     RunGroup,
@@ -165,6 +166,9 @@ class SqliteStore:
     def read_revision(self) -> int:
         with self._connections.begin_reading() as connection:
             return reader.read_revision(connection)
+
+    def read_projection(self) -> Projection | None:
+        return None
 
     def read_setting(self, name: str) -> str | None:
         with self._connections.begin_reading() as connection:
