@@ -41,7 +41,9 @@ class Neo4jServer(NamedTuple):
     def wipe(self) -> None:
         """Forget all data; the schema stays."""
         with self.session() as session:
-            session.run("MATCH (n) WHERE NOT n:Meta AND NOT n:Projection CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
+            session.run(
+                "MATCH (n) WHERE NOT n:Meta AND NOT n:Projection CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
+            ).consume()
             session.run("MATCH (m:Meta) SET m.revision = 0, m.scopes = 0, m.events = 0, m.records = 0").consume()
             session.run("MATCH (p:Projection) SET p.revision = 0").consume()
 

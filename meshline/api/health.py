@@ -26,11 +26,15 @@ class Alive(msgspec.Struct, frozen=True, omit_defaults=True):
     problems: list[str] = []
 
 
-class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The graph is loaded and the store answers. `revision` is given to callers with the role reader."""
+class Ready(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """The graph is loaded and the store answers. `revision` is given to callers with the role reader.
+
+    `projected_revision`, of a store in Neo4j: the newest revision that its graph for people shows as a whole.
+    """
 
     status: Literal["ready"]
     revision: int | None = None
+    projected_revision: int | None = None
 
 
 class NotReadyYet(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,7 +59,10 @@ async def get_readyz(request: Request) -> Response:
     answered = service.waiting_for or (await opened.probe.read_revision() if opened is not None else LOADING)
     if isinstance(answered, str) or opened is None:
         return _build_response(NotReadyYet("not ready", reasons=[str(answered)] if known else []), 503, {"Retry-After": str(RETRY_AFTER)})
-    return _build_response(Ready("ready", revision=opened.live.index.revision if known else None))
+    if not known:
+        return _build_response(Ready("ready"))
+    projection = opened.probe.projection
+    return _build_response(Ready("ready", opened.live.index.revision, None if projection is None else projection.drawn))
 
 
 def _build_response(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -22,6 +22,7 @@ from meshline.app.store_probe import STORE_SECONDS
 from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
 from meshline.graph.index import Size
+from meshline.graph.store.base import Projection
 from meshline.ingest.pipeline import CommitSummary
 from meshline.ingest.sources.sync import SyncOutcome
 from meshline.ingest.sources.sync_status import Status
@@ -75,6 +76,7 @@ class ServerState(NamedTuple):
     size: Size | None
     index_revision: int | None
     store_revision: int | None
+    projection: Projection | None = None
 
 
 class Metrics:
@@ -163,6 +165,10 @@ class Metrics:
         self._index_revision = self._add_gauge("index_revision", "Revision of the store that the index shows.")
         self._store_revision = self._add_gauge("store_revision", "Newest revision of the store.")
         self._lag = self._add_gauge("index_lag_revisions", "Revisions of the store that the index does not show yet.")
+        self._projected = self._add_gauge("projected_revision", "Newest revision that the graph for people in Neo4j shows as a whole.")
+        self._projection_lag = self._add_gauge(
+            "projection_lag_seconds", "Seconds since the first commit that the graph for people in Neo4j does not show; 0: it shows all."
+        )
         for gauge in (self._columns, self._datasets, self._jobs, self._edges):
             gauge.set(UNKNOWN)
 
@@ -249,6 +255,8 @@ class Metrics:
         self._index_revision.set(UNKNOWN if mine is None else mine)
         self._store_revision.set(UNKNOWN if newest is None else newest)
         self._lag.set(UNKNOWN if mine is None or newest is None else max(newest - mine, 0))
+        self._projected.set(UNKNOWN if state.projection is None else state.projection.drawn)
+        self._projection_lag.set(UNKNOWN if state.projection is None else state.projection.behind)
         return generate_latest(self._registry)
 
 
@@ -272,6 +280,7 @@ async def _read_state(service: Service) -> ServerState:
         size=await run_in_thread(partial(_read_size, opened)),
         index_revision=opened.live.index.revision,
         store_revision=newest,
+        projection=opened.probe.projection if newest is not None else None,
     )
 
 

@@ -7,18 +7,19 @@ import time
 
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
-from meshline.graph.store.base import Store
+from meshline.graph.store.base import Projection, Store
 
 STORE_SECONDS = 3.0  # the time in which the store must answer
 PATIENCE = 0.05  # seconds that a health check waits for a new answer; then it answers the previous one
 
 
 class StoreProbe:
-    """The newest revision of a store, or the reason why it is unknown."""
+    """The newest revision of a store, or the reason why it is unknown; and how far its graph for people was when it was last read."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._asking: asyncio.Task[None] | None = None
+        self.projection: Projection | None = None  # None: not known, or the store has none
         self._known: int | str = ""
         self._known_at = float("-inf")
 
@@ -35,7 +36,13 @@ class StoreProbe:
 
     async def _ask(self) -> None:
         try:
-            self._known = await run_in_thread(self._store.read_revision)
+            self._known = await run_in_thread(self._read)
         except MeshlineError as error:
             self._known = f"the store does not answer: {error}"
         self._known_at = time.monotonic()
+
+    def _read(self) -> int:
+        self.projection = None
+        revision = self._store.read_revision()
+        self.projection = self._store.read_projection()
+        return revision

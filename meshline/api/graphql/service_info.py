@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Self
 
 import strawberry
+from strawberry.types import Info
 
 from meshline.api.graphql.asset_types import Domain
-from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.context import GraphView, RequestContext
 from meshline.api.graphql.field_types import AssetKind, describe_field
 from meshline.app.tokens import Role
 from meshline.graph.model import from_micros, get_current_micros, parse_source_kind
@@ -75,6 +76,11 @@ class About:
     restricted: bool = strawberry.field(
         description="Whether the caller may see only some assets (access rules): lists, searches and counts are of those."
     )
+
+    @describe_field("Of a store in Neo4j, the newest revision that its graph for people shows as a whole; null of any other store.")
+    def projected_revision(self, info: Info[RequestContext, None]) -> int | None:
+        projection = info.context.live.store.read_projection()
+        return None if projection is None else projection.drawn
 
 
 @strawberry.type(description="The number of visible assets of a kind.")

@@ -70,6 +70,8 @@ def run_checks(store: Store, advance: Callable[[int], None] = lambda _: None) ->
     yield _check_names(store, sample.keys)
     yield _check_raw_events(store, advance)
     yield _check_journal(store, advance)
+    if (projection := store.read_projection()) is not None:
+        yield Check(f"graph for people: it shows revision {projection.drawn} of {projection.revision}", projection.drawn, (), 0)
 
 
 class _Sample:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Content, Interval, Observation, Scope, find_open_interval
 from meshline.graph.store.base import Batch, Changes, Head, RunReader
-from meshline.graph.store.neo4j.connection import Transaction, read_rows, run_in_chunks, run_query
+from meshline.graph.store.neo4j.connection import Transaction, WriteQueue, read_rows, run_query
 from meshline.graph.store.neo4j.cypher import get_cypher
 from meshline.graph.store.neo4j.reader import (
     ScopeState,
@@ -32,8 +32,8 @@ from meshline.graph.store.neo4j.records import (
     append_records,
     index_events,
     index_runs,
+    lock_counters,
     put_runs,
-    read_counters,
 )
 from meshline.graph.store.neo4j.search_names import compute_digest
 
@@ -159,18 +159,20 @@ def build_version_key(number: int, version: str) -> str:
 
 def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader], Batch]) -> Changes:
     """Lock, build, write; the changes. May be called again with a new transaction, so it has no other effects than cached contents."""
-    run_query(tx, get_cypher("lock"))
-    before = read_counters(tx)
+    before = lock_counters(tx)
     batch = build(Neo4jRunReader(tx))
     turns, scopes = find_scope_updates(tx, batch, before.scopes)
-    heads = _write_updates(tx, contents, batch, turns, before.revision + 1)
-    runs_changed = put_runs(tx, batch.runs, batch.pairs)
+    queue = WriteQueue()
+    heads = _write_updates(tx, queue, contents, batch, turns, before.revision + 1)
+    runs_changed = put_runs(tx, queue, batch.runs, batch.pairs)
+    add_raw_events(queue, batch.raw, before.events)
+    add_event_counts(queue, batch.event_counts)
+    queue.add(
+        get_cypher("set_settings"), [{"key": compute_digest(name), "name": name, "value": value} for name, value in batch.settings.items()]
+    )
+    queue.flush(tx)
     index_runs(tx, batch.indexed_runs)
-    add_raw_events(tx, batch.raw, before.events)
     index_events(tx, batch.indexed_events)
-    add_event_counts(tx, batch.event_counts)
-    for name, value in batch.settings.items():
-        run_query(tx, get_cypher("set_setting"), key=compute_digest(name), name=name, value=value)
     records = append_records(tx, batch.journal, before.records)
     changed = bool(turns or runs_changed or batch.raw)
     if changed or records > before.records:
@@ -179,28 +181,28 @@ def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader
     return Changes(before.revision + changed, heads)
 
 
-def _write_updates(tx: Transaction, contents: Contents, batch: Batch, turns: list[ScopeUpdate], revision: int) -> list[Head]:
-    """Write scopes, statements, contents, heads and what is to be drawn; the changed heads."""
+def _write_updates(
+    tx: Transaction, queue: WriteQueue, contents: Contents, batch: Batch, turns: list[ScopeUpdate], revision: int
+) -> list[Head]:
+    """Queue the writes of scopes, statements, contents, heads and what is to be drawn; the changed heads."""
     if not turns:
         return []
     moved = [turn for turn in turns if turn.has_new_head]
     given = {s.content.digest: s.content for s in batch.statements}
     needed = {digest for turn in moved if (digest := turn.content_after) is not None}
     blobs = {**contents.read(tx, needed - given.keys()), **{digest: content.blob for digest, content in given.items()}}
-    run_in_chunks(tx, get_cypher("add_scopes"), [_build_scope_row(turn.state) for turn in turns if turn.is_new])
-    run_in_chunks(
-        tx, get_cypher("delete_statements"), [_build_statement_row(t.state.number, o, revision) for t in turns for o in t.removed]
-    )
-    run_in_chunks(tx, get_cypher("add_statements"), [_build_statement_row(t.state.number, o, revision) for t in turns for o in t.added])
-    fresh = contents.add(tx, given.values())
-    run_in_chunks(tx, get_cypher("set_heads"), [_build_head_row(turn, revision, blobs) for turn in turns])
-    run_query(
-        tx,
-        get_cypher("add_change"),
-        revision=revision,
-        scopes=[turn.state.number for turn in moved],
-        contents=b"".join(content.digest for content in fresh),
-    )
+    heads = [(turn, _build_head_row(turn, revision, blobs)) for turn in turns]
+    queue.add(get_cypher("add_scopes"), [{**_build_scope_row(turn.state), **row} for turn, row in heads if turn.is_new])
+    queue.add(get_cypher("set_heads"), [row for turn, row in heads if not turn.is_new])
+    queue.add(get_cypher("delete_statements"), [_build_statement_row(t.state.number, o, revision) for t in turns for o in t.removed])
+    queue.add(get_cypher("add_statements"), [_build_statement_row(t.state.number, o, revision) for t in turns for o in t.added])
+    fresh = contents.add(tx, queue, given.values())
+    change = {
+        "revision": revision,
+        "scopes": [turn.state.number for turn in moved],
+        "contents": b"".join(content.digest for content in fresh),
+    }
+    queue.add(get_cypher("add_changes"), [change])
     return [_build_head(turn, blobs) for turn in moved]
 
 
@@ -220,7 +222,6 @@ def _build_scope_row(state: ScopeState) -> dict[str, object]:
         "id": state.number,
         "source": state.source,
         "parts": list(state.scope),
-        "statements": 0,
     }
 
 

@@ -195,6 +195,28 @@ def run_in_chunks(tx: Transaction, text: str, values: Sequence[object]) -> None:
         tx.run(text, {"rows": values[at : at + ROWS]}).consume()
 
 
+class WriteQueue:
+    """Queries with `$rows` that one transaction runs at its end, in order: together, since each round trip costs both sides time."""
+
+    def __init__(self) -> None:
+        self._queries: list[tuple[str, Sequence[object]]] = []
+
+    def add(self, text: str, rows: Sequence[object]) -> None:
+        if rows:
+            self._queries.append((text, rows))
+
+    def flush(self, tx: Transaction) -> None:
+        """Run the queries; no query with more than ROWS values together with others."""
+        queries, self._queries = self._queries, []
+        if any(len(rows) > ROWS for _, rows in queries):
+            for text, rows in queries:
+                run_in_chunks(tx, text, rows)
+        elif queries:
+            parts = [text.replace("$rows", f"$rows{number}") for number, (text, _) in enumerate(queries)]
+            whole = "\n".join(f"CALL () {{\n{part}\n}}" for part in parts)
+            tx.run(whole, {f"rows{number}": rows for number, (_, rows) in enumerate(queries)}).consume()
+
+
 def split_into_parts(values: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:
     """Split values, in order, into parts with a total size of at most `limit` (or a single value)."""
     part: list[T] = []

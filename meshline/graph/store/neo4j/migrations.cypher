@@ -103,3 +103,9 @@ DROP INDEX scope_revision IF EXISTS
 
 //// v4_no_statement_version
 DROP INDEX statement_version IF EXISTS
+
+//// v4_no_run_place
+DROP CONSTRAINT run_place IF EXISTS
+
+//// v4_run_place
+CREATE INDEX run_place_order IF NOT EXISTS FOR (u:RunPlace) ON (u.place)

@@ -36,6 +36,7 @@ RETURN collect([name, state, failureMessage])
 //// lock
 MATCH (m:Meta {key: 'meshline'})
 SET m.locked = true
+RETURN m.revision, m.scopes, m.events, coalesce(m.records, 0)
 
 //// counters
 MATCH (m:Meta {key: 'meshline'})
@@ -48,6 +49,11 @@ SET m.revision = $revision, m.scopes = $scopes, m.events = $events, m.records = 
 //// setting
 OPTIONAL MATCH (s:Setting {key: $key})
 RETURN s.value
+
+//// set_settings
+UNWIND $rows AS row
+MERGE (s:Setting {key: row.key})
+SET s.name = row.name, s.value = row.value
 
 //// set_setting
 MERGE (s:Setting {key: $key})
@@ -103,8 +109,9 @@ MATCH (s:ScopeState {id: row.id})
 SET s += row
 
 // What the projection has to catch up with: one node for each commit that changed statements, until it is drawn.
-//// add_change
-CREATE (:Change {revision: $revision, at: datetime(), scopes: $scopes, contents: $contents})
+//// add_changes
+UNWIND $rows AS row
+CREATE (:Change {revision: row.revision, at: datetime(), scopes: row.scopes, contents: row.contents})
 
 //// known_contents
 UNWIND $digests AS digest
@@ -158,9 +165,14 @@ UNWIND $keys AS key
 MATCH (p:Pair {key: key})<-[:HAS_PAIR]-(r:Run)
 RETURN collect([p.key, p.covered, r.jobNamespace, r.jobName, r.runId])
 
-//// put_runs
+//// add_runs
 UNWIND $rows AS row
-MERGE (r:Run {key: row.key})
+CREATE (r:Run)
+SET r = row
+
+//// set_runs
+UNWIND $rows AS row
+MATCH (r:Run {key: row.key})
 SET r = row
 
 //// delete_pairs
@@ -174,14 +186,13 @@ MATCH (r:Run {key: row.run})
 CREATE (r)-[:HAS_PAIR]->(:Pair {key: row.key, parent: row.parent, pair: row.pair, covered: row.covered})
 
 //// delete_run_places
-UNWIND $places AS place
+UNWIND $rows AS place
 MATCH (u:RunPlace {place: place})
 DETACH DELETE u
 
 //// add_run_places
 UNWIND $rows AS row
-MATCH (r:Run {key: row.run})
-CREATE (r)-[:HAS_PLACE]->(:RunPlace {place: row.place, run: row.run})
+CREATE (:RunPlace {place: row.place, run: row.run})
 
 //// last_run_places
 UNWIND range(0, size($ranges) - 1) AS number
@@ -215,7 +226,7 @@ RETURN collect(r.key)
 //// add_raw_events
 UNWIND $rows AS row
 CREATE (e:RawEvent)
-SET e = row, e.receivedAt = datetime(row.receivedAt), e.at = datetime(row.at)
+SET e = row
 
 //// raw_events
 MATCH (e:RawEvent) WHERE e.position > $after
@@ -230,7 +241,7 @@ RETURN collect([e.position, e.source, e.receivedMicros, e.deflated, e.body, null
 //// index_raw_events
 UNWIND $rows AS row
 MATCH (e:RawEvent {position: row.position})
-SET e += row, e.at = datetime(row.at)
+SET e += row
 
 //// events
 MATCH (e:RawEvent) WHERE e.place >= $since AND e.place < $until AND e.place < $before

@@ -29,7 +29,7 @@ from meshline.graph.store.base import (
 )
 from meshline.graph.store.compression import compress_bytes, decompress_bytes
 from meshline.graph.store.head_table import parse_scope
-from meshline.graph.store.neo4j.connection import Transaction, read_rows, run_in_chunks, run_query
+from meshline.graph.store.neo4j.connection import Transaction, WriteQueue, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import format_time, get_cypher
 from meshline.graph.store.neo4j.search_names import compute_digest, compute_id
 
@@ -44,7 +44,15 @@ class Counters(NamedTuple):
 
 
 def read_counters(tx: Transaction) -> Counters:
-    found = run_query(tx, get_cypher("counters"))
+    return _build_counters(run_query(tx, get_cypher("counters")))
+
+
+def lock_counters(tx: Transaction) -> Counters:
+    """Acquire the lock of the store, and read the counters under it."""
+    return _build_counters(run_query(tx, get_cypher("lock")))
+
+
+def _build_counters(found: Sequence[Any]) -> Counters:
     if not found:
         raise StoreCorrupt("the database contains no meshline store any more: restore a backup, or start meshline again for an empty store")
     return Counters(*found)
@@ -166,20 +174,22 @@ def _list_runs_by_key(tx: Transaction, keys: Sequence[str]) -> list[StoredRun]:
 def index_runs(tx: Transaction, runs: Sequence[Run]) -> None:
     """Give stored runs their place in lists of runs; runs that are not stored are left out."""
     known = read_runs(tx, [run.key for run in runs])
-    _write_runs(tx, known, [run for run in runs if run.key in known])
+    queue = WriteQueue()
+    _write_runs(queue, known, [run for run in runs if run.key in known])
+    queue.flush(tx)
 
 
-def _write_runs(tx: Transaction, known: Mapping[RunKey, Run], runs: Sequence[Run]) -> None:
-    run_in_chunks(tx, get_cypher("put_runs"), [_build_run_row(run) for run in runs])
+def _write_runs(queue: WriteQueue, known: Mapping[RunKey, Run], runs: Sequence[Run]) -> None:
+    queue.add(get_cypher("add_runs"), [_build_run_row(run) for run in runs if run.key not in known])
+    queue.add(get_cypher("set_runs"), [_build_run_row(run) for run in runs if run.key in known])
     old = {(build_run_key(run.key), place) for run in runs if run.key in known for place in _list_places(known[run.key])}
     new = {(build_run_key(run.key), place) for run in runs for place in _list_places(run)}
-    if old - new:
-        run_query(tx, get_cypher("delete_run_places"), places=[place for _, place in old - new])
-    run_in_chunks(tx, get_cypher("add_run_places"), [{"run": key, "place": place} for key, place in sorted(new - old)])
+    queue.add(get_cypher("delete_run_places"), [place for _, place in old - new])
+    queue.add(get_cypher("add_run_places"), [{"run": key, "place": place} for key, place in sorted(new - old)])
 
 
-def put_runs(tx: Transaction, runs: Sequence[Run], pairs: Sequence[RunPair]) -> bool:
-    """Write runs and replace their pairs; True if that changed anything."""
+def put_runs(tx: Transaction, queue: WriteQueue, runs: Sequence[Run], pairs: Sequence[RunPair]) -> bool:
+    """Queue the writes of runs, and of the pairs that replace theirs; True if that changes anything."""
     wanted = {given.key: given for given in runs}
     wanted_pairs: defaultdict[RunKey, set[tuple[str, bytes, bool]]] = defaultdict(set)
     for pair in pairs:
@@ -195,9 +205,9 @@ def put_runs(tx: Transaction, runs: Sequence[Run], pairs: Sequence[RunPair]) -> 
     changed = [given for key, given in wanted.items() if known.get(key) != given]
     gone = [_build_pair_row(key, *pair) for key in wanted for pair in known_pairs[key] - wanted_pairs[key]]
     new = [_build_pair_row(key, *pair) for key, given in wanted_pairs.items() for pair in given - known_pairs[key]]
-    _write_runs(tx, known, changed)
-    run_in_chunks(tx, get_cypher("delete_pairs"), gone)
-    run_in_chunks(tx, get_cypher("add_pairs"), new)
+    _write_runs(queue, known, changed)
+    queue.add(get_cypher("delete_pairs"), gone)
+    queue.add(get_cypher("add_pairs"), new)
     return bool(changed or gone or new)
 
 
@@ -239,8 +249,8 @@ def _build_pair_row(key: RunKey, parent: str, pair: bytes, covered: bool) -> dic
     }
 
 
-def add_raw_events(tx: Transaction, events: Sequence[RawEvent], last: int) -> None:
-    run_in_chunks(tx, get_cypher("add_raw_events"), [_build_event_row(position, event) for position, event in enumerate(events, last + 1)])
+def add_raw_events(queue: WriteQueue, events: Sequence[RawEvent], last: int) -> None:
+    queue.add(get_cypher("add_raw_events"), [_build_event_row(position, event) for position, event in enumerate(events, last + 1)])
 
 
 def _build_event_row(position: int, event: RawEvent) -> dict[str, object]:
@@ -248,7 +258,6 @@ def _build_event_row(position: int, event: RawEvent) -> dict[str, object]:
     return {
         "position": position,
         "source": event.source,
-        "receivedAt": format_time(event.received_at),
         "receivedMicros": event.received_at,
         "deflated": deflated,
         "body": body,
@@ -259,9 +268,9 @@ def _build_event_row(position: int, event: RawEvent) -> dict[str, object]:
 def _build_event_time(position: int, event: RawEvent) -> dict[str, object]:
     """The properties by which lists of events find one; an event that is not indexed yet has none."""
     if event.at is None:
-        return {"at": None}
+        return {}
     place = f"{event.at + SMALLEST:020d}/{position:020d}"
-    return {"position": position, "at": format_time(event.at), "atMicros": event.at, "type": event.type, "place": place}
+    return {"position": position, "atMicros": event.at, "type": event.type, "place": place}
 
 
 def index_events(tx: Transaction, events: Sequence[StoredEvent]) -> None:
@@ -280,12 +289,12 @@ def count_events(tx: Transaction, since: int, until: int) -> int:
     return count
 
 
-def add_event_counts(tx: Transaction, added: Mapping[tuple[int, str], int]) -> None:
+def add_event_counts(queue: WriteQueue, added: Mapping[tuple[int, str], int]) -> None:
     rows = [
         {"key": f"{hour}/{type_}", "hour": hour, "at": format_time(hour), "type": type_, "events": events}
         for (hour, type_), events in added.items()
     ]
-    run_in_chunks(tx, get_cypher("add_event_counts"), rows)
+    queue.add(get_cypher("add_event_counts"), rows)
 
 
 def read_event_counts(tx: Transaction, since: int, until: int) -> dict[tuple[int, str], int]:
@@ -378,14 +387,14 @@ class Contents:
             self._remember(part)
         return found
 
-    def add(self, tx: Transaction, contents: Iterable[Content]) -> list[Content]:
-        """Write the contents that the store does not have, and return them."""
+    def add(self, tx: Transaction, queue: WriteQueue, contents: Iterable[Content]) -> list[Content]:
+        """Queue the writes of the contents that the store does not have, and return these."""
         by_digest = {content.digest.hex(): content for content in contents}
         if not by_digest:
             return []
         for (known,) in read_rows(tx, get_cypher("known_contents"), digests=list(by_digest)):
             del by_digest[known]
-        run_in_chunks(tx, get_cypher("add_contents"), [{"digest": digest, "blob": content.blob} for digest, content in by_digest.items()])
+        queue.add(get_cypher("add_contents"), [{"digest": digest, "blob": content.blob} for digest, content in by_digest.items()])
         return list(by_digest.values())
 
     def _remember(self, blobs: Mapping[bytes, bytes]) -> None:
