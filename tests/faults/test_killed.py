@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from meshline.graph.store.factory import open_store
+from meshline.graph.store.neo4j import Neo4jStore
 from tests.cli.command import find_executable
 from tests.faults.served import Nursery, Server, open_nursery
 from tests.faults.traffic import generate_bodies
@@ -131,5 +132,6 @@ def test_sqlite(tmp_path: Path, seed: int) -> None:
 @pytest.mark.server
 def test_neo4j(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
     Trial(neo4j.url, tmp_path, seed).run(longest=0.25)
-    with closing(open_store(neo4j.url)) as store:
+    with closing(Neo4jStore(neo4j.url)) as store:
+        assert store.complete_projection()
         assert read_drawing(neo4j) == build_drawing(list_heads(store))

@@ -73,6 +73,7 @@ def check_all(neo4j: Neo4jServer, server: Server, truth: Truth, sent: list[bytes
         truth.add_bodies((Counter(list_bodies(store)) - Counter(truth.events)).elements())
         assert set(truth.events) == set(sent)
         check_store(store, truth)
+        assert store.complete_projection()
         assert read_drawing(neo4j) == build_drawing(list_heads(store))
     check_answers(server, truth, truth.list_datasets()[:3])
     check_oracle(server, sent)

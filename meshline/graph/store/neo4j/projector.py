@@ -84,8 +84,8 @@ def split_digests(joined: bytes) -> Iterator[bytes]:
 
 def read_projection(tx: Transaction) -> Projection:
     """How far the graph for people is."""
-    newest, drawn, since = run_query(tx, get_cypher("projection"))
-    return Projection(newest, drawn, 0.0 if since is None else max(time.time() - since / 1000, 0.0))
+    newest, drawn, behind = run_query(tx, get_cypher("projection"))
+    return Projection(newest, drawn, max(behind, 0) / 1000)
 
 
 class Projector:

@@ -308,7 +308,7 @@ MATCH (p:Projection {key: 'meshline'})
 MATCH (m:Meta {key: 'meshline'})
 OPTIONAL MATCH (c:Change) WHERE c.revision > p.revision
 WITH p, m, min(c.at) AS since
-RETURN m.revision, p.revision, since.epochMillis
+RETURN m.revision, p.revision, coalesce(datetime().epochMillis - since.epochMillis, 0)
 
 // The contents that are not drawn: those that commits added, and those that are active in changed scopes
 //// pending_contents

@@ -1,0 +1,227 @@
+"""The graph for people follows the commits: in parts, after failures, by whichever process is there; and searches do not wait for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from meshline.errors import StoreUnavailable
+from meshline.graph.content import encode_facts
+from meshline.graph.model import AssetFact, AssetKey, AssetKind, Facts, Statement, build_dataset_key
+from meshline.graph.store.base import Batch
+from meshline.graph.store.neo4j import Neo4jStore, projector
+from tests.servers import Neo4jServer
+from tests.sizes import count_examples
+from tests.stores.drawing import build_drawing, read_drawing
+from tests.stores.statements import build_statement, commit_statements, list_heads
+from tests.stores.test_neo4j_graph import batches
+
+pytestmark = pytest.mark.server
+
+NEVER = 1e9  # seconds
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process draws by itself."""
+    monkeypatch.setattr(projector, "IDLE_SECONDS", NEVER)
+    monkeypatch.setattr(projector, "INTERVAL_SECONDS", NEVER)
+
+
+@pytest.fixture
+def store(neo4j: Neo4jServer, undrawn: None) -> Iterator[Neo4jStore]:
+    with closing(Neo4jStore(neo4j.url)) as store:
+        yield store
+
+
+def wait_until_drawn(store: Neo4jStore) -> None:
+    end = time.monotonic() + 60
+    while (state := store.read_projection()).drawn < state.revision:
+        assert time.monotonic() < end, state
+        time.sleep(0.05)
+
+
+class FailingDraw:
+    """Draws parts, until one fails as if the process had ended."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None  # parts until the failure; None: no failure
+        self.parts = 0
+        self._draw = projector.draw_scopes
+
+    def __call__(self, *given: object) -> None:
+        self.parts += 1
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise StoreUnavailable("the process ended")
+        self._draw(*given)  # type: ignore[arg-type]
+
+
+@settings(max_examples=count_examples(20), deadline=None, suppress_health_check=[*HealthCheck])
+@given(
+    st.lists(
+        st.tuples(batches, st.integers(0, 1), st.one_of(st.none(), st.tuples(st.integers(0, 1), st.integers(0, 2)))),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_whatever_fails_in_between_the_end_is_a_graph_of_the_heads(
+    neo4j: Neo4jServer, given: list[tuple[Batch, int, tuple[int, int] | None]]
+) -> None:
+    """Two processes commit in turn; now and then one draws, in small parts, and fails at one of them."""
+    neo4j.wipe()
+    with pytest.MonkeyPatch.context() as patch:
+        failing = FailingDraw()
+        for name, value in (("IDLE_SECONDS", NEVER), ("INTERVAL_SECONDS", NEVER), ("CHANGES", 3), ("SCOPES", 2), ("CONTENTS", 2)):
+            patch.setattr(projector, name, value)
+        patch.setattr(projector, "draw_scopes", failing)
+        with closing(Neo4jStore(neo4j.url)) as one, closing(Neo4jStore(neo4j.url)) as other:
+            stores = (one, other)
+            for batch, number, drawn in given:
+                stores[number].commit(lambda _, batch=batch: batch)  # type: ignore[misc]
+                if drawn is not None:
+                    failing.left = drawn[1]
+                    try:
+                        assert stores[drawn[0]].complete_projection()
+                    except StoreUnavailable:
+                        state = one.read_projection()
+                        assert state.drawn < state.revision
+                    failing.left = None
+            assert other.complete_projection()
+            assert one.complete_projection(), "which has nothing to do"
+            state = one.read_projection()
+            assert state.drawn == state.revision == one.read_revision()
+            assert read_drawing(neo4j) == build_drawing(list_heads(one))
+
+
+def test_what_a_scope_stated_in_between_is_not_drawn(store: Neo4jStore, neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at, what in enumerate("ABCA"):
+        commit_statements(store, build_statement(what, at))
+    state = store.read_projection()
+    assert (state.revision, state.drawn, state.behind >= 0) == (4, 0, True)
+    monkeypatch.setattr(projector, "draw_scopes", drawn := FailingDraw())
+    assert store.complete_projection()
+    assert drawn.parts == 1
+    assert store.read_projection() == (4, 4, 0.0)
+    assert read_drawing(neo4j) == build_drawing(list_heads(store))
+    with neo4j.session() as session:
+        assert session.run("MATCH (c:Change) RETURN count(c)").values() == [[0]]
+
+
+def test_a_search_finds_what_is_not_drawn(store: Neo4jStore) -> None:
+    orders, old = build_dataset_key("postgres://shop", "public.orders"), build_dataset_key("postgres://shop", "public.orders_old")
+
+    def commit(at: int, key: AssetKey, text: str) -> None:
+        facts = Facts(assets=(AssetFact(key, {"description": text}),))
+        store.commit(lambda _: Batch(statements=[Statement("openlineage/a", ("s", key.name), at, encode_facts(facts))]))
+
+    commit(1, old, "what was bought, by month")
+    assert store.complete_projection()
+    commit(2, orders, "what was bought, and what was paid")
+    commit(2, old, "nothing any more")
+    for drawn in (False, True):
+        assert (store.read_projection().drawn == store.read_revision()) is drawn
+        assert list(store.search(["ord"], (), 10)) == [orders, old]
+        assert list(store.search(["ord", "pub"], (AssetKind.DATASET,), 1)) == [orders]
+        assert list(store.search(["ord"], (AssetKind.JOB,), 10)) == []
+        assert list(store.search(["pai", "boug"], (), 10)) == [orders], "all of one document"
+        assert list(store.search(["old", "noth"], (), 10)) == []
+        assert store.search_texts(["paid", "bought"], (), 10)[0] == orders
+        assert list(store.search_texts(["pai"], (), 10)) == []
+        assert list(store.search_texts(["nothing"], (), 10)) == [old]
+        assert store.complete_projection()
+    assert list(store.search_texts(["bought"], (), 10)) == [orders], "drawn, a text that is stated no more is found no more"
+
+
+def test_a_name_that_was_replaced_before_it_was_drawn_is_found(store: Neo4jStore) -> None:
+    first, second = (build_dataset_key("ns", name) for name in ("first", "second"))
+    for at, key in enumerate((first, second)):
+        statement = Statement("openlineage/a", ("s",), at, encode_facts(Facts(assets=(AssetFact(key, {}),))))
+        store.commit(lambda _, statement=statement: Batch(statements=[statement]))  # type: ignore[misc]
+    for _ in range(2):
+        assert list(store.search(["fir"], (), 10)) == [first], "it is visible as of an earlier time"
+        assert store.complete_projection()
+
+
+def test_a_process_draws_by_itself(neo4j: Neo4jServer) -> None:
+    with closing(Neo4jStore(neo4j.url)) as store:
+        commit_statements(store, build_statement("A", 1))
+        wait_until_drawn(store)
+        assert read_drawing(neo4j) == build_drawing(list_heads(store))
+
+
+def test_the_end_of_a_process_waits_for_the_graph(neo4j: Neo4jServer) -> None:
+    with closing(Neo4jStore(neo4j.url)) as store:
+        commit_statements(store, build_statement("A", 1))
+        heads = list_heads(store)
+    assert read_drawing(neo4j) == build_drawing(heads)
+
+
+def test_the_next_process_draws_what_one_left(neo4j: Neo4jServer, store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit_statements(store, build_statement("A", 1))
+    assert store.read_projection().drawn == 0
+    monkeypatch.setattr(projector, "IDLE_SECONDS", 0.0)
+    with closing(Neo4jStore(neo4j.url)) as other:
+        wait_until_drawn(other)
+        assert read_drawing(neo4j) == build_drawing(list_heads(other))
+
+
+def test_a_process_draws_what_another_leaves_while_it_runs(neo4j: Neo4jServer, store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Neo4jStore(neo4j.url)) as other:
+        commit_statements(store, build_statement("A", 1))
+        monkeypatch.setattr(projector, "IDLE_SECONDS", 0.0)
+        monkeypatch.setattr(projector, "FOREIGN_SECONDS", 0.0)
+        assert other.read_revision() == 1
+        wait_until_drawn(other)
+
+
+def test_commits_wait_for_a_graph_that_is_far_behind(neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, reached = threading.Event(), threading.Event()
+    draw = projector.draw_scopes
+
+    def wait_and_draw(*given: object) -> None:
+        reached.set()
+        assert goes_on.wait(60)
+        draw(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(projector, "draw_scopes", wait_and_draw)
+    monkeypatch.setattr(projector, "MAX_LAG_SECONDS", 0.0)
+    monkeypatch.setattr(projector, "WAIT_SECONDS", 60.0)
+    with closing(Neo4jStore(neo4j.url)) as store:
+        commit_statements(store, build_statement("A", 1))
+        assert reached.wait(60)
+        late = threading.Thread(target=lambda: commit_statements(store, build_statement("B", 2)))
+        late.start()
+        late.join(0.3)
+        assert late.is_alive()
+        assert store.read_revision() == 1
+        goes_on.set()
+        late.join(60)
+        assert store.read_revision() == 2
+
+
+def test_commits_do_not_wait_for_a_graph_that_cannot_be_drawn(
+    neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = threading.Event()
+
+    def fail(*_: object) -> None:
+        failed.set()
+        raise StoreUnavailable("no room")
+
+    monkeypatch.setattr(projector, "draw_scopes", fail)
+    monkeypatch.setattr(projector, "MAX_LAG_SECONDS", 0.0)
+    monkeypatch.setattr(projector, "WAIT_SECONDS", 60.0)
+    with closing(Neo4jStore(neo4j.url)) as store:
+        commit_statements(store, build_statement("A", 1))
+        assert failed.wait(60)
+        assert commit_statements(store, build_statement("B", 2)).revision == 2
+    assert "the graph for people is behind: no room" in caplog.text
