@@ -28,14 +28,10 @@ NEVER = 1e9  # seconds
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No process draws by itself."""
+def store(neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Neo4jStore]:
+    """A store that does not draw by itself, as long as a test does not let it."""
     monkeypatch.setattr(projector, "IDLE_SECONDS", NEVER)
     monkeypatch.setattr(projector, "INTERVAL_SECONDS", NEVER)
-
-
-@pytest.fixture
-def store(neo4j: Neo4jServer, undrawn: None) -> Iterator[Neo4jStore]:
     with closing(Neo4jStore(neo4j.url)) as store:
         yield store
 
@@ -65,7 +61,7 @@ class FailingDraw:
         self._draw(*given)  # type: ignore[arg-type]
 
 
-@settings(max_examples=count_examples(20), deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=count_examples(8), deadline=None, suppress_health_check=[*HealthCheck])
 @given(
     st.lists(
         st.tuples(batches, st.integers(0, 1), st.one_of(st.none(), st.tuples(st.integers(0, 1), st.integers(0, 2)))),

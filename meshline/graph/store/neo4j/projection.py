@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from meshline.graph.bounded_cache import BoundedCache
 from meshline.graph.content import build_keys, decode_layout
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetFact, AssetKey, AssetKind, FlowType, Json, Precedence
-from meshline.graph.store.neo4j.connection import ROWS, Transaction, read_rows, run_in_chunks, run_query, split_into_parts
+from meshline.graph.store.neo4j.connection import ROWS, Transaction, WriteQueue, read_rows, run_in_chunks, run_query, split_into_parts
 from meshline.graph.store.neo4j.cypher import get_cypher, get_cypher_of_edge, get_cypher_of_kind
 from meshline.graph.store.neo4j.search_names import RESERVED, build_name_row, compute_id, join_words
 from meshline.graph.store.search_words import list_text_words
@@ -203,23 +203,35 @@ def write_projection(tx: Transaction, changes: Sequence[ScopeChange], new_keys: 
     `new_keys`: the keys in contents that are new to the store, whether these are active or not. The
     scopes themselves are drawn already, since attributes are merged by their times.
     """
-    _add_names(tx, changes, new_keys)
-    contested = _add_assertions(tx, changes)
+    new = _add_names(tx, changes, new_keys)
+    contested = _add_assertions(tx, changes, new)
     _remove_assertions(tx, changes)
     _hide(tx, changes)
     _set_attributes(tx, changes, contested)
 
 
-def _add_names(tx: Transaction, moves: Sequence[ScopeChange], new_keys: Iterable[AssetKey]) -> None:
-    added = {key for move in moves for id_, key in move.after.mentions.items() if id_ not in move.before.mentions}
-    only_named = [key for key in new_keys if key not in added]
+def _add_names(tx: Transaction, moves: Sequence[ScopeChange], new_keys: Iterable[AssetKey]) -> set[str]:
+    """Add and show nodes; returns the ids of those that did not exist."""
+    shown = {key for move in moves for id_, key in move.after.mentions.items() if id_ not in move.before.mentions}
+    only_named = [key for key in new_keys if key not in shown]
+    ids = [compute_id(key) for key in (*shown, *only_named)]
+    known = {id_ for at in range(0, len(ids), ROWS) for id_ in run_query(tx, get_cypher("known_names"), ids=ids[at : at + ROWS])[0]}
+    queue = WriteQueue()
     for kind in KINDS:
-        run_in_chunks(tx, get_cypher_of_kind("add_names", kind), [build_name_row(key)[:4] for key in only_named if key.kind is kind])
-        run_in_chunks(tx, get_cypher_of_kind("add_assets", kind), [build_name_row(key) for key in added if key.kind is kind])
+        rows = [build_name_row(key) for key in shown if key.kind is kind]
+        queue.add(get_cypher_of_kind("add_assets", kind), [row for row in rows if row[0] not in known])
+        queue.add(get_cypher_of_kind("show_assets", kind), [row for row in rows if row[0] in known])
+        rows = [build_name_row(key)[:4] for key in only_named if key.kind is kind]
+        queue.add(get_cypher_of_kind("add_names", kind), [row for row in rows if row[0] not in known])
+    queue.flush(tx)
+    return set(ids) - known
 
 
-def _add_assertions(tx: Transaction, moves: Sequence[ScopeChange]) -> set[str]:
-    """Add nodes and relationships; returns the ids of assets for which a scope newly states attributes and another scope does, too."""
+def _add_assertions(tx: Transaction, moves: Sequence[ScopeChange], new_names: Collection[str]) -> set[str]:
+    """Add relationships; returns the ids of assets for which a scope newly states attributes and another scope does, too.
+
+    `new_names`: assets without relationships from before.
+    """
     mentions: list[Group] = []
     new: list[Group] = []
     changed: list[Group] = []
@@ -241,12 +253,23 @@ def _add_assertions(tx: Transaction, moves: Sequence[ScopeChange]) -> set[str]:
     _run_groups(tx, get_cypher("change_stated"), changed)
     jobs = {edge.jobId: job for move in moves for edge, job in move.after.flows.items()}
     flows = _group_scopes((move.scope, edge) for move in moves for edge in move.after.flows if edge not in move.before.flows)
-    _run_flows(tx, get_cypher("add_flows"), _group_flows(flows), jobs)
+    created, merged = _part_edges(flows, new_names)
+    _run_flows(tx, get_cypher("create_flows"), _group_flows(created), jobs)
+    _run_flows(tx, get_cypher("add_flows"), _group_flows(merged), jobs)
     properties: dict[OtherEdge, Properties] = {edge: found for move in moves for edge, found in move.after.edges.items()}
     edges = _group_scopes((move.scope, edge) for move in moves for edge in move.after.edges if edge not in move.before.edges)
-    for edge_type, of_type in _group_edges(edges, properties).items():
-        run_in_chunks(tx, get_cypher_of_edge("add_edges", edge_type), of_type)
+    queue = WriteQueue()
+    for name, some in zip(("create_edges", "add_edges"), _part_edges(edges, new_names), strict=True):
+        for edge_type, of_type in _group_edges(some, properties).items():
+            queue.add(get_cypher_of_edge(name, edge_type), of_type)
+    queue.flush(tx)
     return contested
+
+
+def _part_edges(edges: Mapping[E, list[int]], new_names: Collection[str]) -> tuple[dict[E, list[int]], dict[E, list[int]]]:
+    """The edges with a new asset at one of their ends, and the others."""
+    created = {edge: scopes for edge, scopes in edges.items() if edge.start in new_names or edge.end in new_names}
+    return created, {edge: scopes for edge, scopes in edges.items() if edge not in created}
 
 
 def _remove_assertions(tx: Transaction, moves: Sequence[ScopeChange]) -> None:

@@ -349,16 +349,25 @@ UNWIND $rows AS row
 MATCH (s:Scope {id: row.id})
 SET s += row, s.observedAt = datetime(row.observedAt), s.validFrom = datetime(row.validFrom), s.lastObserved = datetime(row.lastObserved)
 
+//// known_names
+UNWIND $ids AS id
+MATCH (n:Name {id: id})
+RETURN collect(n.id)
+
 // row: id, parts, words, sort
 //// add_names
 UNWIND $rows AS row
-MERGE (n:Name {id: row[0]})
-ON CREATE SET n.kind = '<KIND>', n.parts = row[1], n.words = row[2], n.sort = row[3]
+CREATE (:Name {id: row[0], kind: '<KIND>', parts: row[1], words: row[2], sort: row[3]})
 
+// row: the same, name, qualified name, namespace, dataset
 //// add_assets
 UNWIND $rows AS row
-MERGE (n:Name {id: row[0]})
-ON CREATE SET n.kind = '<KIND>', n.parts = row[1], n.words = row[2], n.sort = row[3]
+CREATE (:Name:Asset:<kind> {id: row[0], kind: '<KIND>', parts: row[1], words: row[2], sort: row[3],
+  name: row[4], qualifiedName: row[5], namespace: row[6], dataset: row[7]})
+
+//// show_assets
+UNWIND $rows AS row
+MATCH (n:Name {id: row[0]})
 SET n:Asset:<kind>, n.name = row[4], n.qualifiedName = row[5], n.namespace = row[6], n.dataset = row[7]
 
 // row: scope, ids
@@ -398,6 +407,22 @@ MATCH (b:Name {id: pair[1]})
 MERGE (a)-[r:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking, covered: row.covered, jobId: row.jobId}]->(b)
 ON CREATE SET r.job = row.job, r.scopes = row.scopes
 ON MATCH SET r.scopes = r.scopes + row.scopes
+
+// The same for pairs with an asset that is new, so that no such relationship exists: it is not looked for.
+//// create_flows
+UNWIND $rows AS row
+UNWIND row.pairs AS pair
+MATCH (a:Name {id: pair[0]})
+MATCH (b:Name {id: pair[1]})
+CREATE (a)-[:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking, covered: row.covered, jobId: row.jobId, job: row.job,
+  scopes: row.scopes}]->(b)
+
+//// create_edges
+UNWIND $rows AS row
+MATCH (a:Name {id: row[0]})
+MATCH (b:Name {id: row[1]})
+CREATE (a)-[r:<edge> {said: row[2]}]->(b)
+SET r += row[3], r.scopes = row[4]
 
 // row: start, end, attributes as JSON, attributes, scopes
 //// add_edges
