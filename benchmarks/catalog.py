@@ -18,6 +18,7 @@ from benchmarks import (
     memory,
     neo4j_ingest,
     neo4j_loading,
+    neo4j_serving,
     neo4j_traversal,
     policies,
     queries,
@@ -55,5 +56,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         neo4j_traversal.BENCHMARK,
         neo4j_loading.BENCHMARK,
         neo4j_ingest.BENCHMARK,
+        neo4j_serving.BENCHMARK,
     )
 }

@@ -110,8 +110,10 @@ def _post_bodies(server: Server, bodies: Sequence[bytes], connections: int) -> S
 
 
 @contextmanager
-def run_server(store: Path) -> Iterator[Server]:
-    with _process("-c", SERVE, "serve", "--store", f"sqlite:///{store}", "--port") as server:
+def run_server(store: Path | str) -> Iterator[Server]:
+    """`meshline serve` over an SQLite file, or over the store at an address."""
+    url = store if isinstance(store, str) else f"sqlite:///{store}"
+    with _process("-c", SERVE, "serve", "--store", url, "--port") as server:
         yield server
 
 

@@ -362,10 +362,14 @@ class Service:
 
     async def _follow(self, live: LiveGraph, requests: RequestRegister) -> None:
         """Read what other processes write to the same store."""
+        refreshed = time.monotonic()
         while True:
-            await asyncio.sleep(self.settings.refresh_seconds)
+            await asyncio.sleep(min(self.settings.follow_seconds, self.settings.refresh_seconds))
             try:
                 await run_in_task(live.refresh)
+                if not self.waiting_for and time.monotonic() - refreshed < self.settings.refresh_seconds:
+                    continue
+                refreshed = time.monotonic()
                 await run_in_task(live.renew)
                 await run_in_task(live.prepare_titles)
                 await run_in_task(requests.refresh)

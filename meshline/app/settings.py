@@ -185,8 +185,15 @@ class Settings(BaseSettings):
         default=50_000, ge=1, description="Most columns in the schemas of one event, and most in its column lineage."
     )
     event_flows: int = Field(default=200_000, ge=1, description="Most input fields in the column lineage of one event.")
+    follow_seconds: float = Field(
+        default=0.1,
+        gt=0,
+        description="Seconds between two checks for changes of the graph that other processes wrote to the same store.",
+    )
     refresh_seconds: float = Field(
-        default=1.0, gt=0, description="Seconds between two checks for changes that other processes wrote to the same store."
+        default=1.0,
+        gt=0,
+        description="Seconds between two checks for what else other processes wrote: requests for access, sessions, rules that join names.",
     )
     sync_at_once: int = Field(
         default=2, ge=0, description="How many sources of the mesh file (those with `every`) are synced at the same time; 0: none."

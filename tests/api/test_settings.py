@@ -64,6 +64,7 @@ OTHERS: dict[str, Any] = {
     "event_facets": 8,
     "event_columns": 9,
     "event_flows": 10,
+    "follow_seconds": 0.25,
     "refresh_seconds": 0.5,
     "sync_at_once": 3,
     "query_seconds": 2.5,
