@@ -225,7 +225,7 @@ def test_runs_and_events_of_schema_2_get_their_places(neo4j: Neo4jServer, monkey
         session.run("MATCH (n) WHERE n:RunPlace OR n:EventCount DETACH DELETE n").consume()
         session.run("MATCH (r:Run) REMOVE r.begunMicros, r.begunAt, r.reads, r.writes, r.runIdKey").consume()
         session.run("MATCH (e:RawEvent) REMOVE e.at, e.atMicros, e.type, e.place").consume()
-        session.run("DROP CONSTRAINT run_place").consume()
+        session.run("DROP INDEX run_place_order").consume()
         session.run("DROP INDEX raw_event_place").consume()
         session.run("MATCH (m:Meta) SET m.schema = 2").consume()
     with closing(Neo4jStore(neo4j.url)) as store:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from operator import index
 from typing import NamedTuple, TypeAlias
 
 from meshline.graph.content import EMPTY
@@ -230,7 +231,7 @@ def _build_statement_row(number: int, o: Observation, revision: int) -> dict[str
         "scope": number,
         "versionKey": build_version_key(number, o.version),
         "version": o.version,
-        "observedMicros": o.observed_at,
+        "observedMicros": index(o.observed_at),  # Neo4j would store a value of any type
         "digest": o.digest.hex(),
         "provisional": o.provisional,
         "untilMicros": o.until,

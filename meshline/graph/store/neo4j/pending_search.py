@@ -20,10 +20,11 @@ _ORDER = {kind: order for order, kind in enumerate(KINDS)}
 
 
 class PendingContents(NamedTuple):
-    """The contents that are not drawn yet. `added`: all that are new to the store; `active`: of the scopes that changed."""
+    """The contents that are not drawn yet. `added`: all that are new to the store; `active`: of the scopes that changed (`scopes`)."""
 
     added: Sequence[bytes]
     active: Sequence[bytes]
+    scopes: Sequence[int]
 
     def merge(self, found: Sequence[AssetKey], terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         """What the indexes found, with the assets of these contents that have every term as the beginning of a word of a document."""
@@ -63,8 +64,8 @@ def _build_filter(kinds: Sequence[AssetKind]) -> Callable[[AssetKey], bool]:
 def read_pending_contents(tx: Transaction, contents: Contents) -> PendingContents:
     """Read the contents that are not drawn."""
     found = run_query(tx, get_cypher("pending_contents"))
-    joined, active = found or ([], [])
+    joined, active, scopes = found or ([], [], [])
     added = {digest for part in joined for digest in split_digests(part)}
     current = {digest for text in active if (digest := bytes.fromhex(text)) != EMPTY.digest}
     blobs = contents.read(tx, added | current)
-    return PendingContents([blobs[digest] for digest in added], [blobs[digest] for digest in current])
+    return PendingContents([blobs[digest] for digest in added], [blobs[digest] for digest in current], list(dict.fromkeys(scopes)))

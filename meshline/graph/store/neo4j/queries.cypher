@@ -322,7 +322,7 @@ CALL (scopes) {
   MATCH (s:ScopeState {id: id}) WHERE s.digest IS NOT NULL
   RETURN collect(DISTINCT s.digest) AS active
 }
-RETURN contents, active
+RETURN contents, active, reduce(ids = [], some IN scopes | ids + some)
 
 // The scopes and the new contents of the first commits that are not drawn
 //// pending_changes
@@ -483,7 +483,7 @@ UNWIND $ids AS id
 MATCH (n:Name {id: id}) WHERE NOT EXISTS { (n)<-[:SAYS|MENTIONS]-(:Scope) }
 REMOVE n:Asset:Domain:DataProduct:Dataset:Column:Job:Consumer:Owner:Contract, n.name, n.qualifiedName, n.namespace, n.dataset
 
-// Search
+// Search. The prose of the scopes `$pending` is not as it is drawn.
 
 //// search
 CALL {
@@ -491,6 +491,7 @@ CALL {
   RETURN node AS n
   UNION
   CALL db.index.fulltext.queryRelationships('prose', $query) YIELD relationship
+  WITH relationship WHERE NOT startNode(relationship).id IN $pending
   RETURN endNode(relationship) AS n
 }
 WITH n WHERE size($kinds) = 0 OR n.kind IN $kinds
@@ -499,6 +500,7 @@ RETURN collect([n.kind, n.parts])
 
 //// search_texts
 CALL db.index.fulltext.queryRelationships('prose', $query, {limit: $limit * 4}) YIELD relationship, score
+WITH relationship, score WHERE NOT startNode(relationship).id IN $pending
 WITH endNode(relationship) AS n, max(score) AS score
 WHERE size($kinds) = 0 OR n.kind IN $kinds
 WITH n ORDER BY score DESC, n.sort LIMIT $limit

@@ -117,7 +117,7 @@ class Neo4jStore:
             return []
         used = search_words.limit_terms(terms)
         pending = self._read_pending()
-        asked = {"query": build_lucene_query(used), "kinds": [kind.value for kind in kinds], "limit": limit}
+        asked = {"query": build_lucene_query(used), "kinds": [kind.value for kind in kinds], "limit": limit, "pending": pending.scopes}
         found = self._connection.read(lambda tx: read_rows(tx, get_cypher("search"), **asked))
         return pending.merge([AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found], used, kinds, limit)
 
@@ -126,7 +126,7 @@ class Neo4jStore:
             return []
         used = search_words.limit_terms(words)
         pending = self._read_pending()
-        asked = {"query": build_lucene_choice(used), "kinds": [kind.value for kind in kinds], "limit": limit}
+        asked = {"query": build_lucene_choice(used), "kinds": [kind.value for kind in kinds], "limit": limit, "pending": pending.scopes}
         found = self._connection.read(lambda tx: read_rows(tx, get_cypher("search_texts"), **asked))
         return pending.merge_texts([AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found], used, kinds, limit)
 
