@@ -103,7 +103,7 @@ class Projector:
         self._hurried = False
         self._thread: threading.Thread | None = None
 
-    def notice_commit(self, revision: int) -> None:
+    def record_commit(self, revision: int) -> None:
         """Draw a commit of this process soon."""
         with self._turn:
             if revision > self._newest:
@@ -111,7 +111,7 @@ class Projector:
                 self._waiting.append((revision, time.monotonic()))
                 self._start()
 
-    def notice_revision(self, revision: int) -> None:
+    def record_revision(self, revision: int) -> None:
         """See that a revision of another process is drawn, if that process does not do it."""
         if revision > self._newest:
             with self._turn:

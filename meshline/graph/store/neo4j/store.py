@@ -57,7 +57,7 @@ class Neo4jStore:
             self._migrate()
             state = self.read_projection()
             if state.drawn < state.revision:  # of a process that ended before it could draw
-                self._projector.notice_commit(state.revision)
+                self._projector.record_commit(state.revision)
         except BaseException:
             self._connection.close()
             raise
@@ -79,7 +79,7 @@ class Neo4jStore:
         """As `Store.commit`. `build` may be called more than once (a deadlock, a lost connection): it must be pure."""
         self._projector.wait_for_room()
         changes = self._connection.write(lambda tx: commit_batch(tx, self._contents, build))
-        self._projector.notice_commit(changes.revision)
+        self._projector.record_commit(changes.revision)
         return changes
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
@@ -192,7 +192,7 @@ class Neo4jStore:
 
     def read_revision(self) -> int:
         revision = self._connection.read(_read_revision)
-        self._projector.notice_revision(revision)
+        self._projector.record_revision(revision)
         return revision
 
     def read_setting(self, name: str) -> str | None:
