@@ -20,8 +20,9 @@ from meshline.app.logs import DETAILS
 from meshline.app.notifications import Notifier
 from meshline.app.parser_process import start_forks
 from meshline.app.policy_service import PolicyService
+from meshline.app.retention import build_retention
 from meshline.app.search_vectors import VectorUpkeep, open_search_vectors
-from meshline.app.settings import Settings
+from meshline.app.settings import DAY, Settings
 from meshline.app.store_probe import StoreProbe
 from meshline.app.sync_scheduler import Plan, Scheduler
 from meshline.app.threads import repeat_in_thread, run_in_thread
@@ -37,7 +38,7 @@ from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
 from meshline.ingest import mesh
 from meshline.ingest.catalog_aliases import apply_rules, read_rules
-from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.openlineage.builder import BatchBuilder, find_run_age
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.openlineage.run_index import index_stored_runs
 from meshline.ingest.partings import end_partings
@@ -80,6 +81,8 @@ LOADING = "the graph is being loaded"
 CLOSING = "the process is stopping"
 RETRY_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
+PRUNE_PAUSE = 0.05  # seconds between two transactions that prune, in which others may write
+PRUNED_AT = "history:pruned-at"  # the setting with the time of the last pruning, in microseconds
 TASK_GRACE = 3.0  # seconds for the current step of a task that is stopped
 PAUSE = 10  # the pause before names are joined again, in multiples of the last duration
 
@@ -250,7 +253,7 @@ class Service:
             self._follow(opened.live, opened.access_requests),
             self._join(opened.live),
             run_in_thread(start_forks),
-            repeat(partial(self._prune, store), PRUNE_SECONDS, "old raw events were not deleted", at_once=True),
+            repeat(partial(self._prune, store), PRUNE_SECONDS, "what is past its retention was not deleted", at_once=True),
             repeat(partial(self._write_uses, store), WRITE_SECONDS, "the last uses of tokens were not written"),
             repeat(
                 partial(self._write_log, opened.access_log),
@@ -401,8 +404,20 @@ class Service:
             self._uses = uses
 
     def _prune(self, store: Store) -> None:
-        """Delete raw events that are older than the settings allow."""
+        """Delete raw events that are older than the settings allow, and once a day what else is past its retention."""
         store.prune_raw_events(self.settings.compute_raw_cutoff())
+        now = get_current_micros()
+        if now - int(store.read_setting(PRUNED_AT) or 0) < DAY:
+            return
+        pruned = store.prune_history(build_retention(self.settings, store), find_run_age, self._rest_from_pruning)
+        if self.waiting_for != CLOSING:
+            store.write_setting(PRUNED_AT, str(now))
+        if any(pruned):
+            log.info("history was pruned", extra={DETAILS: pruned._asdict()})
+
+    def _rest_from_pruning(self) -> bool:
+        time.sleep(PRUNE_PAUSE)
+        return self.waiting_for != CLOSING
 
 
 def _build_event_limits(settings: Settings) -> EventLimits:

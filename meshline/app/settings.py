@@ -166,6 +166,21 @@ class Settings(BaseSettings):
         default=None, description="A properties file for Kafka's client (librdkafka's names): login, certificates, timeouts."
     )
     raw_retention_days: int = Field(default=30, ge=0, description="Days for which raw events are kept for replay.")
+    observation_retention_days: int = Field(
+        default=30,
+        ge=0,
+        description="Days after which repeated statements are packed: their times are kept, and not which run made them;"
+        " see docs/operations.md.",
+    )
+    run_retention_days: int = Field(
+        default=365, ge=0, description="Days for which runs and the counts of events are kept, from the last event of a run on."
+    )
+    journal_retention_days: int = Field(
+        default=365, ge=0, description="Days for which notices that are settled and sessions that have ended are kept."
+    )
+    audit_retention_days: int | None = Field(
+        default=None, ge=0, description="Days for which the audit log is kept. Without it, it is kept for ever."
+    )
     queue_size: int = Field(default=10_000, ge=1, description="Events that may wait to be written; more are answered 503 with Retry-After.")
     queue_bytes: int = Field(default=256 * MEBIBYTE, ge=1, description="Bytes of events that may wait to be written.")
     max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest request body, before and after decompression.")

@@ -96,31 +96,33 @@ def _run_checks(store: str | None, config: Path | None, advance: Advance) -> Ite
 
 
 def compact(*, store: Store = None, config: Config = None) -> None:
-    """Drop contents that no statement refers to and raw events past their retention, and free the disk space.
+    """Drop what is past its retention and what no statement refers to, pack repeated statements, and free the disk space.
 
-    No answer changes. An SQLite store must not be open elsewhere: stop its server first.
+    No answer about the graph changes, as of whichever time. An SQLite store must not be open elsewhere: stop its server first.
     """
+    from meshline.app.retention import build_retention
     from meshline.app.settings import load_settings
     from meshline.cli.terminal import write_message
-    from meshline.errors import NotFound
     from meshline.graph.store.factory import find_sqlite_path
     from meshline.graph.store.sqlite.maintenance import compact_file
+    from meshline.ingest.openlineage.builder import find_run_age
     from meshline.words import format_count
 
     settings = load_settings(store=store, config=config)
     before = settings.compute_raw_cutoff()
     path = find_sqlite_path(settings.store)
-    if path is None:
-        with open_store_at(settings.store) as opened:
+    with open_store_at(settings.store, must_exist=True) as opened:
+        retention = build_retention(settings, opened)
+        if path is None:
             dropped = opened.prune_raw_events(before)
-        write_message(f"{format_count(dropped, 'raw event')} dropped; a store of this kind needs no other maintenance")
-        return
-    if not path.exists():
-        raise NotFound(f"there is no store at {path}")
-    done = compact_file(str(path), before)
+            write_message(f"{format_count(dropped, 'raw event')} dropped; a store of this kind needs no other maintenance")
+            return
+    done = compact_file(str(path), before, retention, find_run_age)
+    pruned = done.pruned
     write_message(
-        f"dropped {format_count(done.contents, 'content')}, {format_count(done.labels, 'label')} and {format_count(done.raw, 'raw event')};"
-        f" {done.before:,} bytes before, {done.after:,} now"
+        f"packed {format_count(pruned.observations, 'observation')}; dropped {format_count(pruned.runs, 'run')},"
+        f" {format_count(pruned.records, 'record')}, {format_count(done.contents, 'content')}, {format_count(done.labels, 'label')}"
+        f" and {format_count(done.raw, 'raw event')}; {done.before:,} bytes before, {done.after:,} now"
     )
 
 

@@ -152,9 +152,12 @@ def build_access_record(
     return _build_record(Entry(action=Action.ACCESS, actor=actor, subject=subject, details={"event": event, **(details or {})}), at, key)
 
 
+COUNT_SETTING = "audit count: "
+
+
 def format_count_setting(key: str) -> str:
     """The name of the setting with the counts of a counted entry, by the key of its record: JSON, an object for its details."""
-    return f"audit count: {key}"
+    return COUNT_SETTING + key
 
 
 def is_counted(entry: Entry) -> bool:

@@ -316,6 +316,11 @@ def parse_run(version: str) -> str:
     return version if "@" in family else run or version
 
 
+def parse_run_id(version: str) -> str:
+    """The id of the run that owns a version's statements; empty if the version is of no run."""
+    return parse_run(version).rpartition("@")[0]
+
+
 def parse_family(version: str) -> str:
     """The common name of all runs that count as one with this version's run; the version itself if there are no others."""
     _, _, family = version.rpartition("#")

@@ -254,6 +254,7 @@ def test_a_thousand_siblings_are_not_read_for_each_event() -> None:
     class Counting:
         def __init__(self, runs: RunReader) -> None:
             self.find_runs = runs.find_runs
+            self.find_dropped = runs.find_dropped
             self.list_unindexed_runs = runs.list_unindexed_runs
             self.list_unindexed_events = runs.list_unindexed_events
             self._runs = runs

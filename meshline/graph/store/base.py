@@ -8,10 +8,12 @@ durable when it returns. Revisions have no gaps and are in the order of commits.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Scope, Statement
+
+RUNS_SINCE = "history:runs-since"  # see `Store.prune_history`
 
 
 class RunKey(NamedTuple):
@@ -150,6 +152,52 @@ class Batch(NamedTuple):
     indexed_events: Sequence[StoredEvent] = ()
 
 
+class RunAge(NamedTuple):
+    """What decides whether a run may be dropped. `last`: the time of its last event (microseconds); `version`: of its statements.
+
+    `is_witness`: other runs of its parent depend on it.
+    """
+
+    last: int
+    version: str
+    is_witness: bool
+
+
+class RecordAge(NamedTuple):
+    """Records of the journal that may be dropped: older than `before` (microseconds), and at most at `position`.
+
+    `setting`: with a record goes the setting of this name followed by its key; empty: none.
+    """
+
+    before: int
+    position: int
+    setting: str = ""
+
+
+class Retention(NamedTuple):
+    """What a store may drop or pack. Times in microseconds; None: keep all.
+
+    `observations`: those before this time may be packed, which changes no answer as of any time, but for the run that made a statement.
+    `runs`: those whose last event is before this time, and the counts of events before it. The newest run of each job and of each written
+    dataset stays, and so does every run with an active statement. `records`: by kind, of the journal.
+    """
+
+    observations: int | None = None
+    runs: int | None = None
+    records: Mapping[str, RecordAge] = {}
+
+
+Examine: TypeAlias = Callable[[Run, Sequence[bytes]], RunAge]  # the age of a run, by the run and its pairs
+
+
+class Pruned(NamedTuple):
+    """How much was dropped; of observations, how many were packed."""
+
+    observations: int = 0
+    runs: int = 0
+    records: int = 0
+
+
 class Head(NamedTuple):
     """The active statement of a scope, now or at the requested time.
 
@@ -199,6 +247,10 @@ class RunReader(Protocol):
 
     def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
         """For each (source, parent, pair): the pairs of runs of this parent. A key without pairs is missing."""
+        ...
+
+    def find_dropped(self, keys: Iterable[RunKey]) -> Collection[RunKey]:
+        """Those of these runs that were dropped (`Store.prune_history`) within the last year."""
         ...
 
     def list_unindexed_runs(self, after: str, limit: int) -> Sequence[StoredRun]:
@@ -302,6 +354,15 @@ class Store(Protocol):
         """Delete raw events received before a time (microseconds); the number of deleted events. Counts of events remain."""
         ...
 
+    def prune_history(self, retention: Retention, examine: Examine, rest: Callable[[], bool] = lambda: True) -> Pruned:
+        """Drop and pack what is past its retention, in short transactions; `rest` is called between them, and ends it by False.
+        Creates no revision.
+
+        A run that is dropped is known as such for a year (`RunReader.find_dropped`),
+        and the setting `RUNS_SINCE` has the time (microseconds) since when lists of runs are complete.
+        """
+        ...
+
     def list_events(self, since: int, until: int, before: tuple[int, int] | None = None, limit: int = 100) -> Sequence[StoredEvent]:
         """List the raw events of a time in [since, until): the newest first, after the (time, position) of an event in that order."""
         ...
@@ -315,7 +376,9 @@ class Store(Protocol):
         ...
 
     def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
-        """Read records of a kind ('': of all) in the order of commits, after a position. Records are never changed or deleted."""
+        """Read records of a kind ('': of all) in the order of commits, after a position. Records are never changed, and deleted only by
+        `prune_history`.
+        """
         ...
 
     def read_revision(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from meshline.graph import model
 from meshline.graph.bounded_cache import BoundedCache
 from meshline.graph.model import Scope, Statement, get_current_micros
 from meshline.graph.naming import Naming
-from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunPair, RunReader, Withdrawal
+from meshline.graph.store.base import Batch, RawEvent, Run, RunAge, RunKey, RunPair, RunReader, Withdrawal
 from meshline.ingest.openlineage.declared_events import build_dataset_event_statements, build_job_event_statements
 from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.openlineage.event_limits import EventLimits, check_datasets
@@ -19,10 +20,13 @@ from meshline.ingest.openlineage.events import Event, EventParser, JobEvent, Run
 from meshline.ingest.openlineage.facet_contents import ContentCache
 from meshline.ingest.openlineage.facets import FacetReader
 from meshline.ingest.openlineage.run_state import RunState, decode_state, encode_state, merge_events
-from meshline.ingest.openlineage.run_statements import StatedRun
+from meshline.ingest.openlineage.run_statements import StatedRun, build_version
 
 # The role of a run in a family takes the place of the last byte of the pair's digest.
 WITNESS, SPARE, FED = b"w", b"s", b"f"
+
+
+log = logging.getLogger("meshline.ingest")
 
 
 class Family(NamedTuple):
@@ -35,6 +39,12 @@ class Family(NamedTuple):
     def build_role_key(self, role: bytes) -> tuple[str, str, bytes]:
         """The key by which the store finds the runs of a family that have this role (WITNESS, SPARE or FED)."""
         return self.source, self.parent, self.pair[:-1] + role
+
+
+def find_run_age(run: Run, pairs: Sequence[bytes]) -> RunAge:
+    """What decides whether a stored run may be dropped. `pairs`: those that are stored for it. Raises StoreCorrupt."""
+    version = build_version(run.key, run.parent)
+    return RunAge(decode_state(run.state).last, version, any(pair.endswith(WITNESS) for pair in pairs))
 
 
 class Coverage:
@@ -229,10 +239,16 @@ class BatchBuilder:
         return restated._replace(statements=[*statements, *restated.statements], raw=raw, settings=marks, event_counts=count_events(raw))
 
     def _find_changes(self, by_run: Mapping[RunKey, Sequence[RunEvent]], runs: RunReader) -> list[_Change]:
-        """The runs whose state these events change."""
+        """The runs whose state these events change. Events of a run that was dropped change nothing: what it stated is history."""
         known = runs.find_runs(by_run) if by_run else {}
+        new = [key for key in by_run if key not in known]
+        dropped = runs.find_dropped(new) if new else ()
+        if dropped:
+            log.warning("events came for %d runs that are older than their retention: they are kept, and change nothing", len(dropped))
         changes = []
         for key, events in by_run.items():
+            if key in dropped:
+                continue
             blob = known[key].state if key in known else None
             before = self._load_run(key, blob) if blob is not None else None
             after = merge_events(before.state if before else None, events)

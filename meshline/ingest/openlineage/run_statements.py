@@ -167,6 +167,11 @@ def _build_retry_group(run: RunKey, parent_run_id: str) -> str:
     return _digest([*run.job.parts, parent_run_id]) if parent_run_id else ""
 
 
+def build_version(run: RunKey, parent_run_id: str) -> str:
+    """The version of a run's statements. `parent_run_id`: that of the run that started it, or empty."""
+    return build_run_version(build_statement_owner(run), _build_retry_group(run, parent_run_id))
+
+
 def _digest(parts: Sequence[str]) -> str:
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=6).hexdigest()
 
@@ -184,7 +189,7 @@ class StatedRun:
         self.exchange = build_exchange((run.job.parts[0], run.job.parts[1]), state, contents)
         self.parent = parent
         self.group = parent.run_id if parent else ""  # the parent's run id, which sibling runs share; '' = no siblings
-        self.version = build_run_version(build_statement_owner(run), _build_retry_group(run, self.group))
+        self.version = build_version(run, self.group)
         self.index = (QUERY,) if self.exchange.producer.is_query else find_map_index(state)
         self.pairs = self._collect_pairs()
         # A stream that was cancelled has ended as streams do, so what it listed counts, unlike that of a run that failed.

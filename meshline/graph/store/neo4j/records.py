@@ -76,6 +76,9 @@ class Neo4jRunReader:
                 found[asked[key]].append(RunPair(parent, pair, RunKey(source, build_job_key(job_namespace, job_name), run_id), covered))
         return found
 
+    def find_dropped(self, keys: Iterable[RunKey]) -> Collection[RunKey]:  # noqa: ARG002
+        return ()  # see `Neo4jStore.prune_history`
+
     def list_unindexed_runs(self, after: str, limit: int) -> Sequence[StoredRun]:
         keys: list[str] = run_query(self._tx, get_cypher("unindexed_runs"), after=after, limit=limit)[0]
         return _list_runs_by_key(self._tx, keys)

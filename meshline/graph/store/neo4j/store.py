@@ -16,8 +16,11 @@ from meshline.graph.store import search_words
 from meshline.graph.store.base import (
     Batch,
     Changes,
+    Examine,
     Head,
     Projection,
+    Pruned,
+    Retention,
     Run,
     RunGroup,
     RunKey,
@@ -177,6 +180,10 @@ class Neo4jStore:
             forgotten += part
             if part < PRUNED_AT_ONCE:
                 return forgotten
+
+    def prune_history(self, retention: Retention, examine: Examine, rest: Callable[[], bool] = lambda: True) -> Pruned:
+        del retention, examine, rest
+        return Pruned()  # not implemented: a store in Neo4j keeps its observations, runs and records
 
     def list_events(self, since: int, until: int, before: tuple[int, int] | None = None, limit: int = 100) -> Sequence[StoredEvent]:
         return self._connection.read(lambda tx: records.list_events(tx, since, until, before, limit)) if limit > 0 else []

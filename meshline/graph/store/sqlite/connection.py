@@ -36,7 +36,7 @@ WAL_SWITCH_PAUSE = 0.005  # seconds
 
 # Files up to this size are checked as a whole when they are opened. Of larger ones not these tables.
 WHOLE_BYTES = 2**30
-NOT_CHECKED = frozenset({"raw", "run", "run_summary", "run_asset", "event", "journal"})
+NOT_CHECKED = frozenset({"raw", "run", "run_summary", "run_asset", "dropped_run", "event", "journal"})
 
 # Ids are new when they are allocated, so a duplicate key is damage.
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})

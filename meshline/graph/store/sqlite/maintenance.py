@@ -9,23 +9,25 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
 from meshline.graph.model import Content
-from meshline.graph.store.base import RunRole
+from meshline.graph.store.base import Examine, Pruned, Retention, RunRole
 from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.integrity import Check, Findings, find_content_problem
 from meshline.graph.store.sqlite import reader
-from meshline.graph.store.sqlite.connection import Connections
+from meshline.graph.store.sqlite.connection import Connections, register_functions
+from meshline.graph.store.sqlite.packed_times import count_blocks, list_packed_problems
+from meshline.graph.store.sqlite.pruner import prune
 from meshline.graph.store.sqlite.reader import HeadRow, build_empty_head
 from meshline.graph.store.sqlite.sql import MAINTENANCE, TABLES, expand_sql
 
 BUSY_SECONDS = 10.0
 SCOPES = 2000  # heads folded at once
-REFERENCES = ("observation", "head", "run", "pair", "run_summary", "run_asset", "event", "document")
+REFERENCES = ("observation", "packed_times", "head", "run", "pair", "run_summary", "run_asset", "event", "document")
 
 
 def list_file_checks(path: str, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
@@ -38,6 +40,7 @@ def list_file_checks(path: str, advance: Callable[[int], None] = lambda _: None)
             yield check_references(connection)
             yield _check_contents(connection, advance)
             yield _check_heads(connection, advance)
+            yield _check_packed_times(connection)
             yield _check_revisions(connection)
             yield _check_run_states(connection)
             yield _check_run_lists(connection, advance)
@@ -125,6 +128,14 @@ def _describe_head(head: HeadRow) -> str:
     return f"content {head.content} since {head.valid_from}" if head.has_content else "nothing"
 
 
+def _check_packed_times(connection: sqlite3.Connection) -> Check:
+    found = Findings("packed times: they can be read, ascend, and lie between equal statements")
+    found.count = count_blocks(connection)
+    for problem in list_packed_problems(connection):
+        found.add_problem(problem)
+    return found.build_check()
+
+
 def _check_revisions(connection: sqlite3.Connection) -> Check:
     found = Findings("revisions: without gaps, and no head is newer than the newest")
     kept, first, newest = connection.execute(MAINTENANCE["change_span"]).fetchone()
@@ -177,27 +188,31 @@ COMPACTION_BUSY_SECONDS = 2.0
 
 
 class Compacted(NamedTuple):
-    """The numbers of dropped contents, labels and raw events, and the size before and after, in bytes with the WAL."""
+    """The numbers of dropped contents, labels and raw events, what was pruned, and the size before and after, in bytes with the WAL."""
 
     contents: int
     labels: int
     raw: int
+    pruned: Pruned
     before: int
     after: int
 
 
-def compact_file(path: str, raw_before: int) -> Compacted:
-    """Drop unreferenced contents and labels, and raw events received before a time (microseconds).
+def compact_file(path: str, raw_before: int, retention: Retention, examine: Examine) -> Compacted:
+    """Drop raw events received before a time (microseconds), what is past its retention, and unreferenced contents and labels.
 
-    Contents are left over when a run's final statements differ from its provisional ones. Compaction needs exclusive access, since
-    a process that has the file open caches the ids of rows and would reuse them: raises StoreUnavailable if there is one.
+    `retention`, `examine`: as of `Store.prune_history`. Contents are left over when a run's final statements differ from its provisional
+    ones. Compaction needs exclusive access, since a process that has the file open caches the ids of rows and would reuse them: raises
+    StoreUnavailable if there is one.
     """
     Connections(path, COMPACTION_BUSY_SECONDS).close()  # checks that it is a store, and migrates it
     before = _measure_size(path)
     with closing(sqlite3.connect(path, timeout=COMPACTION_BUSY_SECONDS, isolation_level=None)) as connection:
+        register_functions(connection)
         _lock_file(connection, path)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _begin_transaction(connection):
+            _ensure_references(connection, path)
+            pruned = prune(retention, examine, lambda: nullcontext(connection), lambda: nullcontext(connection))
             contents = connection.execute(MAINTENANCE["remove_unused_contents"]).rowcount
             labels = connection.execute(MAINTENANCE["remove_unused_labels"]).rowcount
             raw = connection.execute(MAINTENANCE["remove_old_raw"], (raw_before,)).rowcount
@@ -205,13 +220,20 @@ def compact_file(path: str, raw_before: int) -> Compacted:
             _ensure_references(connection, path)
             for (table,) in connection.execute(MAINTENANCE["search_tables"]).fetchall():
                 connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608 - our own names
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
         connection.execute("VACUUM")
         connection.execute("PRAGMA journal_mode = WAL")
-    return Compacted(contents, labels, raw, before, _measure_size(path))
+    return Compacted(contents, labels, raw, pruned, before, _measure_size(path))
+
+
+@contextmanager
+def _begin_transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def _ensure_references(connection: sqlite3.Connection, path: str) -> None:

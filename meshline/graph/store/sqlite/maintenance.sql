@@ -8,6 +8,10 @@ WHERE scope_id NOT IN (SELECT scope_id FROM scope)
    OR content_id NOT IN (SELECT content_id FROM content)
    OR version_id NOT IN (SELECT label_id FROM label);
 
+-- name: dangling_packed_times
+SELECT count(*) FROM packed_times
+WHERE scope_id NOT IN (SELECT scope_id FROM scope) OR content_id NOT IN (SELECT content_id FROM content);
+
 -- name: dangling_head
 SELECT count(*) FROM head
 WHERE scope_id NOT IN (SELECT scope_id FROM scope)
@@ -72,6 +76,7 @@ SELECT ifnull(max(revision), 0) FROM head;
 -- name: remove_unused_contents
 DELETE FROM content WHERE content_id > 0
     AND content_id NOT IN (SELECT content_id FROM observation)
+    AND content_id NOT IN (SELECT content_id FROM packed_times)
     AND content_id NOT IN (SELECT content_id FROM head WHERE content_id IS NOT NULL);
 
 -- name: remove_unused_labels

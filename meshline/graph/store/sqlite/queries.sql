@@ -128,6 +128,63 @@ LEFT JOIN content ON content.content_id = parted.content_id
 WHERE sound_scope(scope) AND sound_label(label) AND sound_content(content);
 
 
+-- Packed times
+
+-- The block in which a time is or which is the next after it, and the one before that.
+-- name: block_after
+SELECT scope_id, provisional, last, first, content_id, times FROM packed_times
+WHERE scope_id = ?1 AND provisional = ?2 AND last >= ?3 AND sound_packed_times(packed_times) ORDER BY last LIMIT 1;
+
+-- name: block_before
+SELECT scope_id, provisional, last, first, content_id, times FROM packed_times
+WHERE scope_id = ?1 AND provisional = ?2 AND last < ?3 AND sound_packed_times(packed_times) ORDER BY last DESC LIMIT 1;
+
+-- name: add_blocks
+INSERT INTO packed_times (scope_id, provisional, last, first, content_id, times, crc)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, crc_packed_times(?1, ?2, ?3, ?4, ?5, ?6));
+
+-- name: remove_block
+DELETE FROM packed_times WHERE scope_id = ? AND provisional = ? AND last = ?;
+
+-- name: observation_exists
+SELECT 1 FROM observation
+WHERE scope_id = ? AND observed_at = ? AND content_id = ? AND version_id = ? AND provisional = ? AND lasts = ?;
+
+-- The old observations of all scopes, from one of them on.
+-- name: old_observations
+SELECT scope_id, observed_at, content_id, version_id, provisional, lasts
+FROM scope CROSS JOIN observation USING (scope_id)
+WHERE scope.scope_id >= ?1 AND observed_at < ?3 AND (scope.scope_id > ?1 OR observed_at >= ?2) AND sound_observation(observation)
+ORDER BY scope_id, observed_at, content_id, version_id, provisional, lasts LIMIT ?4;
+
+-- name: packed_scopes
+SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM packed_times WHERE scope_id = value);
+
+-- name: other_content_between
+SELECT 1 FROM observation
+WHERE scope_id = ?1 AND observed_at > ?2 AND observed_at < ?3 AND provisional = ?4 AND content_id <> ?5 AND sound_observation(observation) LIMIT 1;
+
+-- name: all_blocks
+SELECT scope_id, provisional, last, first, content_id, times FROM packed_times ORDER BY scope_id, provisional, last;
+
+-- name: count_blocks
+SELECT count(*) FROM packed_times;
+
+-- name: scope_text
+SELECT scope FROM scope WHERE scope_id = ? AND sound_scope(scope);
+
+-- name: job_output_scopes
+SELECT scope_id FROM scope WHERE scope >= ?1 AND scope < ?2 AND sound_scope(scope);
+
+-- name: settled_versions
+SELECT scope_id, observed_at, version_id, label
+FROM json_each(?1) CROSS JOIN observation ON scope_id = value AND provisional = 0 LEFT JOIN label ON label_id = version_id
+WHERE sound_observation(observation) AND sound_label(label);
+
+-- name: run_name_exists
+SELECT 1 FROM run WHERE name = ? LIMIT 1;
+
+
 -- Heads
 
 -- name: head_rows
@@ -254,6 +311,58 @@ SELECT run_id FROM run LEFT JOIN run_summary USING (run_id) WHERE run_id > ?1 AN
 
 -- name: labels
 SELECT label_id, label FROM json_each(?) LEFT JOIN label ON label_id = value WHERE sound_label(label);
+
+
+-- What is dropped after its retention
+
+-- name: old_runs
+SELECT run_id FROM run_summary
+WHERE run_id > ?1 AND begun < ?2 AND run_id < (SELECT max(run_id) FROM run) AND sound_run_summary(run_summary) ORDER BY run_id LIMIT ?3;
+
+-- name: run_numbers
+SELECT job, begun, reads, writes FROM run_summary JOIN run USING (run_id) WHERE run_id = ? AND sound_run_summary(run_summary);
+
+-- name: newer_run_exists
+SELECT 1 FROM run_asset WHERE asset = ?1 AND role = ?2 AND (begun, run_id) > (?3, ?4) AND sound_run_asset(run_asset)
+ORDER BY begun, run_id LIMIT 1;
+
+-- name: version_is_active
+SELECT 1 FROM label CROSS JOIN observation INDEXED BY observation_by_version ON observation.version_id = label_id
+CROSS JOIN head ON head.scope_id = observation.scope_id AND head.version_id = label_id
+WHERE label = ? AND head.content_id IS NOT NULL LIMIT 1;
+
+-- name: parent_of_run
+SELECT parent FROM run WHERE run_id = ?;
+
+-- name: runs_of_parent
+SELECT DISTINCT run_id FROM pair WHERE parent = ? AND sound_pair(pair) LIMIT ?;
+
+-- name: drop_run
+DELETE FROM run WHERE run_id = ?;
+
+-- name: drop_pairs
+DELETE FROM pair WHERE run_id = ?;
+
+-- name: add_dropped_runs
+INSERT OR REPLACE INTO dropped_run (run_digest, dropped_on, crc) VALUES (?1, ?2, crc_dropped_run(?1, ?2));
+
+-- name: find_dropped_run
+SELECT 1 FROM dropped_run WHERE run_digest = ? AND sound_dropped_run(dropped_run);
+
+-- name: forget_dropped_runs
+DELETE FROM dropped_run WHERE run_digest IN (SELECT run_digest FROM dropped_run WHERE dropped_on < ? LIMIT ?);
+
+-- name: drop_event_counts
+DELETE FROM event_count WHERE hour < ?;
+
+-- name: old_records
+SELECT position, key FROM journal WHERE kind = ?1 AND at < ?2 AND position <= ?3 AND sound_journal(journal) ORDER BY position LIMIT ?4;
+
+-- name: drop_record
+DELETE FROM journal WHERE position = ?;
+
+-- name: drop_setting
+DELETE FROM setting WHERE name = ?;
 
 
 -- Raw events, the journal and settings

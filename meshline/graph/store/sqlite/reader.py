@@ -5,6 +5,7 @@ Heads follow from observations: by a shortcut where an observation is clearly th
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -323,6 +324,9 @@ class SqliteRunReader:
     def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
         return find_siblings(self._connection, pairs)
 
+    def find_dropped(self, keys: Iterable[RunKey]) -> set[RunKey]:
+        return {key for key in keys if self._connection.execute(SQL["find_dropped_run"], (digest_run(key),)).fetchone() is not None}
+
     def find_numbered_runs(self, keys: Iterable[RunKey]) -> dict[RunKey, tuple[int, Run]]:
         """The known ones of these runs, with their numbers."""
         result: dict[RunKey, tuple[int, Run]] = {}
@@ -333,6 +337,12 @@ class SqliteRunReader:
             if found is not None:
                 result[key] = found
         return result
+
+
+def digest_run(key: RunKey) -> int:
+    """A positive integer of 63 bits by which a dropped run is known."""
+    text = encode_json((key.source, *key.job.parts, key.run_id))
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
 def find_siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], list[RunPair]]:

@@ -20,6 +20,7 @@ _NUMBERS: dict[str, tuple[str, ...]] = {
     "head": ("scope_id", "content_id", "observed_at", "valid_from", "last_observed", "version_id", "provisional", "revision"),
     "document": ("document_id", "scope_id", "asset_id", "column_id"),
     "run_asset": ("asset", "role", "begun", "run_id"),
+    "dropped_run": ("run_digest", "dropped_on"),
 }
 # The blob of `content` has a digest, and the state of `run` its own checksum; ids that SQLite allocates are unknown before the insert.
 _VALUES: dict[str, tuple[str, ...]] = {
@@ -37,6 +38,7 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "run_summary": ("run_id", "begun", "reads", "writes"),
     "event": ("position", "at", "type"),
     "event_count": ("hour", "type", "events"),
+    "packed_times": ("scope_id", "provisional", "last", "first", "content_id", "times"),
 }
 TABLES = (*_NUMBERS, *_VALUES)
 WITHOUT = frozenset({"raw"})  # tables with rows that are older than checksums

@@ -12,9 +12,12 @@ from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store.base import (
     Batch,
     Changes,
+    Examine,
     Head,
     Projection,
+    Pruned,
     Record,
+    Retention,
     Run,
     RunGroup,
     RunKey,
@@ -28,6 +31,8 @@ from meshline.graph.store.base import (
 from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.sqlite import reader, search_index
 from meshline.graph.store.sqlite.connection import MEMORY, Connections
+from meshline.graph.store.sqlite.packed_times import refine_heads
+from meshline.graph.store.sqlite.pruner import prune
 from meshline.graph.store.sqlite.sql import SQL
 from meshline.graph.store.sqlite.writer import Writer
 
@@ -69,7 +74,9 @@ class SqliteStore:
 
     def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         with self._connections.begin_reading() as connection:
-            return reader.read_heads(connection, scope_ids) if as_of is None else reader.read_heads_as_of(connection, scope_ids, as_of)
+            if as_of is None:
+                return reader.read_heads(connection, scope_ids)
+            return refine_heads(connection, reader.read_heads_as_of(connection, scope_ids, as_of), as_of)
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         with self._connections.begin_reading() as connection:
@@ -135,6 +142,9 @@ class SqliteStore:
                 return forgotten
             forgotten += part
 
+    def prune_history(self, retention: Retention, examine: Examine, rest: Callable[[], bool] = lambda: True) -> Pruned:
+        return prune(retention, examine, self._connections.begin_reading, self._connections.begin_writing, rest)
+
     def list_events(self, since: int, until: int, before: tuple[int, int] | None = None, limit: int = 100) -> Sequence[StoredEvent]:
         with self._connections.begin_reading() as connection:
             return reader.list_events(connection, since, until, before, limit)
@@ -184,7 +194,9 @@ class SqliteStore:
 
 
 def _iterate_heads(connection: sqlite3.Connection, as_of: int | None) -> Iterator[Sequence[Head]]:
-    return reader.iterate_heads(connection) if as_of is None else reader.iterate_heads_as_of(connection, as_of)
+    if as_of is None:
+        return reader.iterate_heads(connection)
+    return (refine_heads(connection, heads, as_of) for heads in reader.iterate_heads_as_of(connection, as_of))
 
 
 def _check_order(after: int, positions: Sequence[int]) -> None:

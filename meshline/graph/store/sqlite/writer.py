@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -12,6 +13,7 @@ from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Ru
 from meshline.graph.store.compression import compress_bytes
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.connection import compute_row_crc
+from meshline.graph.store.sqlite.packed_times import LateRows, read_packed_before
 from meshline.graph.store.sqlite.reader import (
     HeadRow,
     ObservationRow,
@@ -233,8 +235,17 @@ class _Commit:
         """Delete and insert rows; True if that changed anything. Rows are sorted, because neighbours share pages."""
         before = self._connection.total_changes
         self._connection.executemany(SQL["remove_observations"], sorted(removed))
-        self._connection.executemany(SQL["add_observations"], sorted(added))
+        self._connection.executemany(SQL["add_observations"], sorted(self._restore_late(added)))
         return self._connection.total_changes != before
+
+    def _restore_late(self, added: list[ObservationRow]) -> Iterable[ObservationRow]:
+        """The rows to insert, if some may be older than packed times: without those that are packed already, and with those about them."""
+        packed_before = read_packed_before(self._connection) if added else 0
+        late = [row for row in added if row.observed_at < packed_before]
+        if not late:
+            return added
+        known, restored = LateRows(self._connection, partial(self._numbering.labels.give, self._connection)).restore(late)
+        return {*added, *restored}.difference(known)
 
     def _change_heads(self, statements: Sequence[Statement], rows: list[ObservationRow], removed: set[ObservationRow]) -> list[Head]:
         """Write the heads that follow from the rows; returns the heads that changed."""
