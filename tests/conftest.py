@@ -48,6 +48,16 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+KEPT = ("RUN", "JOURNAL", "OBSERVATION")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kept_history() -> Iterator[None]:
+    """Servers drop nothing: how old the events of tests are depends on the day. Tests of retention state their own."""
+    with mock.patch.dict("os.environ", {f"MESHLINE_{name}_RETENTION_DAYS": "36500" for name in KEPT}):
+        yield
+
+
 @pytest.fixture(autouse=True, scope="session")
 def usual_collections() -> Iterator[None]:
     """Applications in this process leave its garbage collector alone: a full collection at the start of each, in a heap

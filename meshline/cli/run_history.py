@@ -150,6 +150,7 @@ class Run(msgspec.Struct, rename="camel", frozen=True):
 
 class RunPage(msgspec.Struct, rename="camel", frozen=True):
     total_count: int
+    complete_since: str | None
     nodes: list[Run]
 
 
@@ -201,8 +202,10 @@ def _show_run(source: Client, run: str) -> Answer:
 
 
 def _format_runs(page: RunPage, nothing: str) -> Iterator[Line]:
+    dropped = f"older runs were dropped: the list is complete since {format_moment(page.complete_since)}" if page.complete_since else ""
     if not page.nodes:
         yield Line(nothing)
+        yield from [Line(dropped)] if dropped else []
         return
     rows = [
         (format_moment(run.started_at), run.state.lower(), _format_duration(run), f"{run.job_namespace}/{run.job_name}", run.run_id)
@@ -212,6 +215,7 @@ def _format_runs(page: RunPage, nothing: str) -> Iterator[Line]:
     yield head
     yield from (Line(line.text, STYLES.get(run.state, "")) for line, run in zip(lines, page.nodes, strict=True))
     yield from format_rest(page.total_count, len(page.nodes))
+    yield from [Line(dropped)] if dropped else []
 
 
 def _format_duration(run: Run) -> str:

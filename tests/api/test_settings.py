@@ -55,6 +55,10 @@ OTHERS: dict[str, Any] = {
     "kafka_group": "mesh",
     "kafka_config": "client.properties",
     "raw_retention_days": 7,
+    "observation_retention_days": 8,
+    "run_retention_days": 9,
+    "journal_retention_days": 10,
+    "audit_retention_days": 11,
     "queue_size": 5,
     "queue_bytes": 6,
     "max_body_bytes": 2048,
@@ -132,6 +136,7 @@ def test_every_setting_has_another_value_here() -> None:
 @pytest.mark.parametrize("name", IN_FILE)
 def test_each_setting_by_each_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     value = OTHERS[name]
+    monkeypatch.delenv(PREFIX + name.upper(), raising=False)
     given = load_settings(**{name: value})
     with monkeypatch.context() as environment:
         environment.setenv(PREFIX + name.upper(), value if isinstance(value, str) else json.dumps(value))

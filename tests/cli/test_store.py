@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -226,7 +229,7 @@ def test_compacting_drops_what_is_left_behind_and_changes_no_answer(path: Path) 
         before = read_everything(store)
         raw = store.read_raw_events(0, 10_000)
     ran = run_successfully("store", "compact", "--store", build_url(path))
-    assert re.match(r"dropped [1-9][0-9]* contents, [0-9]+ labels? and 0 raw events; ", ran.err)
+    assert re.match(r"packed 0 observations; dropped 0 runs, 0 records, [1-9][0-9]* contents, [0-9]+ labels? and 0 raw events; ", ran.err)
     with closing(open_store(build_url(path))) as store:
         assert read_everything(store) == before
         assert store.read_raw_events(0, 10_000) == raw
@@ -248,6 +251,52 @@ def test_compacting_forgets_old_events_and_gives_back_the_room(path: Path, monke
     assert path.stat().st_size < size
     with closing(open_store(build_url(path))) as store:
         assert store.read_raw_events(0, 10) == []
+
+
+def test_compacting_packs_and_drops_what_is_past_its_retention(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_graphs(store: Store) -> tuple[Any, ...]:
+        heads, past, history, revision, graph = read_everything(store)
+        return heads, [[head._replace(version="") for head in each] for each in past], history, revision, graph
+
+    with closing(open_store(build_url(path))) as store:
+        for n in range(40):
+            ingest_events(store, build_event(n, eventTime=f"2026-01-01T01:00:{n:02}Z"))
+        before = read_graphs(store)
+    for name in ("RUN", "OBSERVATION", "JOURNAL", "AUDIT"):
+        monkeypatch.setenv(f"MESHLINE_{name}_RETENTION_DAYS", "0")
+    ran = run_successfully("store", "compact", "--store", build_url(path))
+    assert re.match(r"packed [1-9][0-9]+ observations; dropped [1-9][0-9]* runs, ", ran.err)
+    with closing(open_store(build_url(path))) as store:
+        assert read_graphs(store) == before
+    assert "the store is sound" in run_successfully("store", "check", "--store", build_url(path)).out
+
+
+def test_kill_9_while_it_is_compacted(path: Path) -> None:
+    with closing(open_store(build_url(path))) as store:
+        for n in range(40):
+            ingest_events(store, build_event(n, eventTime=f"2026-01-01T01:00:{n:02}Z"))
+        before = read_everything(store)
+    program = """
+import os, signal, sys
+from meshline.graph.store.base import Retention
+from meshline.graph.store.sqlite import maintenance, packed_times
+from meshline.ingest.openlineage.builder import find_run_age
+put, after = packed_times._put_times, int(sys.argv[2])
+def die(*arguments):
+    global after
+    put(*arguments)
+    after -= 1
+    if not after:
+        os.kill(os.getpid(), signal.SIGKILL)
+packed_times._put_times = die
+maintenance.compact_file(sys.argv[1], 0, Retention(2**60, 2**60), find_run_age)
+"""
+    for after in ("1", "2"):
+        done = subprocess.run([sys.executable, "-c", program, str(path), after], check=False, timeout=60)
+        assert done.returncode == -signal.SIGKILL
+        with closing(open_store(build_url(path))) as store:
+            assert read_everything(store) == before
+        assert "the store is sound" in run_successfully("store", "check", "--store", build_url(path)).out
 
 
 def test_a_store_that_is_open_is_not_compacted(path: Path) -> None:

@@ -416,9 +416,10 @@ def make_older_store(path: Path) -> list[Head]:
         store.write_setting("naming", "n")
         before = list_heads(store)
     with closing(sqlite3.connect(path)) as old:
-        for table in ("run_summary", "run_asset", "event", "event_count"):
+        newer = {"run_summary", "run_asset", "event", "event_count", "packed_times", "dropped_run"}
+        for table in newer:
             old.execute(f"DROP TABLE {table}")
-        for table in {*TABLES} - {"run_summary", "run_asset", "event", "event_count"}:
+        for table in {*TABLES} - newer:
             old.execute(f"ALTER TABLE {table} DROP COLUMN crc")
         old.execute("ALTER TABLE run DROP COLUMN state_crc")
         old.execute("PRAGMA user_version = 3")

@@ -28,7 +28,7 @@ from meshline.api.graphql.observed_usage import Usage, build_usage
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, build_checks
 from meshline.api.graphql.read_rights import ReadRight, list_read_rights
-from meshline.api.graphql.runs import DatasetRole, LastWritten, Run, find_last_run, find_last_written, list_runs
+from meshline.api.graphql.runs import DatasetRole, LastWritten, Run, RunConnection, find_last_run, find_last_written, list_runs
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.queries import asset_lists, quality, runs, schema_history
@@ -171,7 +171,7 @@ class Dataset(Asset):
         return build_plain_page(self.view, entries, partial(ListedSchema.from_schema, self.view), first, after, numbers=1)
 
     @describe_field("The runs that write it (or read it), by any of its names; the newest first.")
-    def runs(self, role: DatasetRole = DatasetRole.WRITES, first: int | None = None, after: str | None = None) -> Connection[Run]:
+    def runs(self, role: DatasetRole = DatasetRole.WRITES, first: int | None = None, after: str | None = None) -> RunConnection:
         return list_runs(self.view, self.node, role.value, first, after)
 
     @describe_field("When its data was last written, and the evidence; null if nothing proves that it ever was.")
@@ -277,7 +277,7 @@ class Job(Asset):
         return self.view.list_assets(asset_lists.list_linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
 
     @describe_field("Its runs, the newest first.")
-    def runs(self, first: int | None = None, after: str | None = None) -> Connection[Run]:
+    def runs(self, first: int | None = None, after: str | None = None) -> RunConnection:
         return list_runs(self.view, self.node, RunRole.JOB, first, after)
 
     @describe_field("Its newest run.")

@@ -571,7 +571,7 @@ class Query:
         return runs.find_run_by_id(info.context.now, id)
 
     @describe_field("The runs that have a run id, of any job and source, the newest first.")
-    def runs_by_id(self, info: Context, run_id: str, first: int | None = None, after: str | None = None) -> Connection[Run]:
+    def runs_by_id(self, info: Context, run_id: str, first: int | None = None, after: str | None = None) -> runs.RunConnection:
         return runs.list_runs_by_id(info.context.now, run_id, first, after)
 
     @describe_field("The events that are kept, by their time, the newest first.")

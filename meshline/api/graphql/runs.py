@@ -179,15 +179,28 @@ def _decode_json(text: bytes) -> JSON:
         return JSON(text.decode(errors="replace"))
 
 
-def list_runs(view: GraphView, node: int, role: RunRole, first: int | None, after: str | None) -> Connection[Run]:
+@strawberry.type(name="RunConnection")
+class RunConnection(Connection[Run]):
+    view: strawberry.Private[GraphView]
+
+    @describe_field(
+        "Since when the list and its count are complete: runs that began earlier may have been dropped (the setting `run_retention_days`)."
+        " Null if none was."
+    )
+    def complete_since(self) -> datetime | None:
+        return _to_time(runs.find_complete_since(self.view.request.live))
+
+
+def list_runs(view: GraphView, node: int, role: RunRole, first: int | None, after: str | None) -> RunConnection:
     """A page of the runs of a job, or of those that read or write a dataset, the newest first."""
     live, size = view.request.live, view.request.check_page_size(first)
     page = runs.list_asset_runs(live, view.index, node, role, size, parse_cursor(after, 1))
     return _build_connection(view, page, after, lambda: runs.count_asset_runs(live, view.index, node, role))
 
 
-def _build_connection(view: GraphView, page: runs.RunPage, after: str | None, count: Callable[[], int]) -> Connection[Run]:
-    return Connection(
+def _build_connection(view: GraphView, page: runs.RunPage, after: str | None, count: Callable[[], int]) -> RunConnection:
+    return RunConnection(
+        view=view,
         nodes=_build_runs(view, page.runs),
         keys=[(runs.build_run_cursor_key(stored.position), runs.build_run_id(stored.run.key)) for stored in page.runs],
         has_next=page.has_next,
@@ -219,7 +232,7 @@ def find_run_by_id(view: GraphView, id_: str) -> Run | None:
     return None if key is None else find_run(view, key)
 
 
-def list_runs_by_id(view: GraphView, run_id: str, first: int | None, after: str | None) -> Connection[Run]:
+def list_runs_by_id(view: GraphView, run_id: str, first: int | None, after: str | None) -> RunConnection:
     """A page of the runs with a run id, of any job and source, the newest first."""
     live, size = view.request.live, view.request.check_page_size(first)
     page = runs.list_runs_by_id(live, view.index, run_id, size, parse_cursor(after, 1))

@@ -20,7 +20,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, build_job_key
 from meshline.graph.queries.asset_lists import EVERYTHING, Filter, ListOrder, list_assets
 from meshline.graph.queries.pages import UNLIMITED, CountedPage, Limits, SortKey
-from meshline.graph.store.base import Run, RunGroup, RunKey, RunPosition, RunRole, StoredRun
+from meshline.graph.store.base import RUNS_SINCE, Run, RunGroup, RunKey, RunPosition, RunRole, StoredRun
 
 BOUND = 2**61  # microseconds: no time is beyond it
 RUN_PREFIX = "run_"
@@ -184,6 +184,12 @@ def parse_run_id(id_: str) -> RunKey | None:
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         return None
     return RunKey(found.source, build_job_key(found.namespace, found.name), found.run_id)
+
+
+def find_complete_since(live: LiveGraph) -> int | None:
+    """Since when (microseconds) lists and counts of runs are complete; None if no run was ever dropped."""
+    since = live.store.read_setting(RUNS_SINCE)
+    return None if since is None else int(since)
 
 
 def find_run(live: LiveGraph, key: RunKey) -> Run | None:

@@ -160,6 +160,7 @@ class Packer:
 
     def pack(self, connection: sqlite3.Connection) -> tuple[int, bool]:
         """The next step: how many observations it packed, and whether it was the last one. In a write transaction."""
+        self._final.clear()  # runs may have been stored meanwhile
         planned, ended = self._plan(connection)
         if planned:
             before = max(self._before, read_packed_before(connection))

@@ -162,7 +162,8 @@ SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM packed_times WHERE sc
 
 -- name: other_content_between
 SELECT 1 FROM observation
-WHERE scope_id = ?1 AND observed_at > ?2 AND observed_at < ?3 AND provisional = ?4 AND content_id <> ?5 AND sound_observation(observation) LIMIT 1;
+WHERE scope_id = ?1 AND observed_at > ?2 AND observed_at < ?3
+    AND iif(sound_observation(observation), provisional = ?4 AND content_id <> ?5, 0) LIMIT 1;
 
 -- name: all_blocks
 SELECT scope_id, provisional, last, first, content_id, times FROM packed_times ORDER BY scope_id, provisional, last;
@@ -178,8 +179,8 @@ SELECT scope_id FROM scope WHERE scope >= ?1 AND scope < ?2 AND sound_scope(scop
 
 -- name: settled_versions
 SELECT scope_id, observed_at, version_id, label
-FROM json_each(?1) CROSS JOIN observation ON scope_id = value AND provisional = 0 LEFT JOIN label ON label_id = version_id
-WHERE sound_observation(observation) AND sound_label(label);
+FROM json_each(?1) CROSS JOIN observation ON scope_id = value LEFT JOIN label ON label_id = version_id
+WHERE iif(sound_observation(observation), NOT provisional, 0) AND sound_label(label);
 
 -- name: run_name_exists
 SELECT 1 FROM run WHERE name = ? LIMIT 1;

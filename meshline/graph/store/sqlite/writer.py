@@ -245,6 +245,7 @@ class _Commit:
         if not late:
             return added
         known, restored = LateRows(self._connection, partial(self._numbering.labels.give, self._connection)).restore(late)
+        self._add_labels()
         return {*added, *restored}.difference(known)
 
     def _change_heads(self, statements: Sequence[Statement], rows: list[ObservationRow], removed: set[ObservationRow]) -> list[Head]:
