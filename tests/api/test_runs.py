@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from meshline.api.graphql import Bounds
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.store.base import Batch
+from meshline.graph.store.base import Batch, Retention
+from meshline.ingest.openlineage.builder import find_run_age
 from tests.api.conftest import AskGraph
 from tests.ingest.lineage_events import (
     RUN,
@@ -429,3 +430,19 @@ def test_lineage_of_columns_does_not_change_with_runs_that_are_listed() -> None:
     assert stored.run.begun == to_micros(1)
     graph.store.commit(lambda _: Batch(indexed_runs=[stored.run]))
     assert (graph.read_heads(), graph.store.read_revision()) == before
+
+
+def test_lists_state_since_when_they_are_complete() -> None:
+    graph = ingest_each(*(build_event("COMPLETE", minute, [], [build_dataset("mart")], run=minute) for minute in range(1, 6)))
+    ask = AskGraph(LiveGraph.open(graph.store))
+    listed = "{ jobs { nodes { runs { totalCount completeSince nodes { runId } } lastRun { state } } } }"
+    (job,) = ask(listed)["jobs"]["nodes"]
+    assert (job["runs"]["totalCount"], job["runs"]["completeSince"]) == (5, None)
+    graph.store.prune_history(Retention(runs=to_micros(9)), find_run_age)
+    (job,) = ask(listed)["jobs"]["nodes"]
+    assert job["runs"]["nodes"] == [{"runId": RUN.format(5)}]
+    assert job["runs"]["totalCount"] == 1
+    assert job["runs"]["completeSince"].startswith(format_time(4)[:19])
+    assert job["lastRun"] == {"state": "COMPLETE"}
+    by_id = ask("query($id: String!) { runsById(runId: $id) { totalCount completeSince } }", id=RUN.format(2))["runsById"]
+    assert by_id == {"totalCount": 0, "completeSince": job["runs"]["completeSince"]}

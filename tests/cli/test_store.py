@@ -260,7 +260,7 @@ def test_compacting_packs_and_drops_what_is_past_its_retention(path: Path, monke
 
     with closing(open_store(build_url(path))) as store:
         for n in range(40):
-            ingest_events(store, build_event(n, eventTime=f"2026-01-01T01:00:{n:02}Z"))
+            ingest_events(store, build_event(n, job={"namespace": "airflow", "name": "daily"}))
         before = read_graphs(store)
     for name in ("RUN", "OBSERVATION", "JOURNAL", "AUDIT"):
         monkeypatch.setenv(f"MESHLINE_{name}_RETENTION_DAYS", "0")
@@ -274,7 +274,7 @@ def test_compacting_packs_and_drops_what_is_past_its_retention(path: Path, monke
 def test_kill_9_while_it_is_compacted(path: Path) -> None:
     with closing(open_store(build_url(path))) as store:
         for n in range(40):
-            ingest_events(store, build_event(n, eventTime=f"2026-01-01T01:00:{n:02}Z"))
+            ingest_events(store, build_event(n, job={"namespace": "airflow", "name": "daily"}))
         before = read_everything(store)
     program = """
 import os, signal, sys
