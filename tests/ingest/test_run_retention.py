@@ -144,7 +144,7 @@ def test_a_late_failure_of_a_stored_run_withdraws_what_it_stated() -> None:
         each.ingest([build_event("FAIL", 8.7, run=8)], [build_event("FAIL", 5.7, run=5)])
     assert read_graphs(graph) == read_graphs(whole)
     prune(graph, 30)
-    assert list_runs(graph) == [RUN.format(run) for run in (8, 7)]  # the newest, and the one that states what holds
+    assert list_runs(graph) == [RUN.format(run) for run in (8, 7)]  # the newest, and the one whose statement is active
     assert read_graphs(graph) == read_graphs(whole)
 
 

@@ -154,7 +154,7 @@ class TestFiles:
         SqliteStore(str(path)).close()
         with closing(sqlite3.connect(path)) as other:
             other.execute("PRAGMA user_version = 99")
-        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 5: use the newer meshline"):
+        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 6: use the newer meshline"):
             SqliteStore(str(path))
 
     def test_an_older_schema_is_refused(self, path: Path) -> None:
