@@ -409,13 +409,13 @@ class Service:
         now = get_current_micros()
         if now - int(store.read_setting(PRUNED_AT) or 0) < DAY:
             return
-        pruned = store.prune_history(build_retention(self.settings, store), find_run_age, self._rest_from_pruning)
+        pruned = store.prune_history(build_retention(self.settings, store), find_run_age, self._wait_for_others)
         if self.waiting_for != CLOSING:
             store.write_setting(PRUNED_AT, str(now))
         if any(pruned):
             log.info("history was pruned", extra={DETAILS: pruned._asdict()})
 
-    def _rest_from_pruning(self) -> bool:
+    def _wait_for_others(self) -> bool:
         time.sleep(PRUNE_PAUSE)
         return self.waiting_for != CLOSING
 
