@@ -93,7 +93,7 @@ def read_answers(store: Store, packed_before: int) -> object:
     return graphs, histories
 
 
-@settings(max_examples=count_examples(100), deadline=None)
+@settings(max_examples=count_examples(50), deadline=None)
 @given(steps)
 def test_packing_changes_no_answer(steps: list[Step]) -> None:
     with closing(SqliteStore()) as packed, closing(SqliteStore()) as whole:
