@@ -65,7 +65,7 @@ steps = st.lists(st.lists(events, min_size=1, max_size=4) | st.integers(1, 8), m
 
 
 @settings(
-    max_examples=count_examples(40),
+    max_examples=count_examples(10),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,
