@@ -27,12 +27,16 @@ ABOUT = """\
 Events of 20 columns with column lineage, from the JSON text until they are durable in SQLite and the index answers with them:
 `new` brings lineage that is not known yet, `unchanged` is another day's run of the same jobs. They go into a store that already
 contains a mesh of so many columns. The reference parses the same JSON (msgspec), compresses the text (zlib, level 1) and inserts it
-into SQLite, in the same groups, WAL, `synchronous=FULL`. Events a second, by the clock; `processor` is the ratio of processor times."""
+into SQLite, in the same groups, WAL, `synchronous=FULL`. Events a second, by the clock; `processor` is the ratio of processor times.
+`12 KB`: events of 10 to 40 columns, each of which comes from two others, into the smallest of the stores. The goals of these are 0.4 ms
+of processor and 2,500 events a second on an idle machine, shown as ratios."""
 
 AGAINST = "parse, compress, insert"
 GROUP = 100  # events of one commit
 NEW, UNCHANGED = build_minimum(1 / 8), build_minimum(1 / 3)
 EVENTS = {Size.TINY: 20, Size.QUICK: 400, Size.FULL: 3_000}
+LARGE_EVENTS = {Size.TINY: 20, Size.QUICK: 400, Size.FULL: 3_000}  # of 12 KB
+LARGE_MS, LARGE_EVENTS_A_SECOND = 0.4, 2_500  # goals for new ones on an idle machine
 SINGLE = {Size.TINY: 3, Size.QUICK: 50, Size.FULL: 200}  # events that are committed one by one
 
 CREATE = "CREATE TABLE raw (position INTEGER PRIMARY KEY, source TEXT NOT NULL, received_at INTEGER NOT NULL, body BLOB NOT NULL) STRICT"
@@ -102,6 +106,19 @@ class Ingested(NamedTuple):
             },
         )
 
+    def build_processor_figure(self, case: str, milliseconds: float | None) -> Figure:
+        """`milliseconds`: the goal for one event of ours."""
+        ours, reference = (spent.cpu / self.events * 1000 for spent in (self.ours, self.reference))
+        return Figure(
+            case=case,
+            unit="ms of processor an event",
+            ours=ours,
+            reference=reference,
+            against=AGAINST,
+            goal=None if milliseconds is None else build_maximum(milliseconds / reference),
+            more={"goal, ms": milliseconds} if milliseconds is not None else {},
+        )
+
     def build_latency(self, case: str) -> Figure:
         return Figure(
             case=case,
@@ -129,8 +146,32 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         yield measure_both(ours, reference, ([body] for body in single.build_events())).build_latency(f"new, one by one, {into}")
         ours.close()
         reference.close()
+    yield from run_large_events(size, meshes)
     for case, by_size in costs.items():
         yield measure_growth(case, by_size, [shape.columns for shape in SHAPES[size]])
+
+
+def run_large_events(size: Size, meshes: Meshes) -> Iterator[Figure]:
+    """Events of 12 KB in groups."""
+    ours = Ours(SqliteStore(str(meshes.copy(SHAPES[size][0], "large-ingest.db"))))
+    reference = Reference(meshes.open_fresh("large-ingest-reference.db"))
+    for bodies in split_groups(build_large_mesh(GROUP, seed=9).build_events(), GROUP):
+        ours.take(bodies)  # what an empty store costs at first is not part of it
+    events = build_large_mesh(LARGE_EVENTS[size])
+    for case, day in (("new", 0), ("unchanged", 1)):
+        ingested = measure_both(ours, reference, split_groups(events.build_events(day), GROUP))
+        is_new = day == 0
+        goal = build_minimum(LARGE_EVENTS_A_SECOND * ingested.reference.wall / ingested.events) if is_new else None
+        yield ingested.build_figure(f"12 KB, {case}", goal)
+        yield ingested.build_processor_figure(f"12 KB, {case}, processor", LARGE_MS if is_new else None)
+    ours.close()
+    reference.close()
+
+
+def build_large_mesh(jobs: int, seed: int = 7) -> Mesh:
+    """Events of 12 KB on average: 10 to 40 columns, each from two columns of one or two other datasets; of about so many jobs."""
+    shape = Shape(0, edges_per_column=2, inputs=(1, 2), coarse=0, seed=seed, name=f"large-ingest-{seed}")
+    return Mesh(shape._replace(columns=sum(shape.widths) // 2 * jobs * shape.layers // (shape.layers - 1)))
 
 
 def build_mesh(jobs: int, seed: int = 7) -> Mesh:
