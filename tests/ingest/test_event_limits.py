@@ -105,6 +105,16 @@ OVER: dict[str, tuple[Event, str, str]] = {
         "$.outputs[0].facets.schema.fields[1].name",
         "4097 characters in a name",
     ),
+    "a column's name after others": (
+        build_body(build_dataset("a", schema={"fields": [*({"name": f"{n}" * 2_000} for n in range(4)), {"name": LONG}, {"name": "b"}]})),
+        "$.outputs[0].facets.schema.fields[4].name",
+        "4097 characters in a name",
+    ),
+    "a column's name with escapes": (
+        build_body(build_dataset("a", schema={"fields": [{"name": '"' * 4_097}]})),
+        "$.outputs[0].facets.schema.fields[0].name",
+        "4097 characters in a name",
+    ),
     "an owner's name": (
         build_body(build_dataset("a", ownership={"owners": [{"name": LONG}]})),
         "$.outputs[0].facets.ownership.owners[0].name",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Never columns, even if a schema lists them: metadata of rows and files in Iceberg, Spark and Trino.
 NEVER_COLUMNS = frozenset({"_file", "_pos", "_metadata", "$row_id", "$path", "$file_size", "$file_modified_time", "$partition", "$bucket"})
-_MARKS = ("_", "$")  # the first characters of those names, and of the ones below
+MARKS = ("_", "$")  # the first characters of those names, and of the ones below
 # Not columns, unless a schema in the run declares them (Iceberg's other metadata columns).
 SELDOM_COLUMNS = frozenset({"_spec_id", "_partition", "_deleted", "_row_id", "_last_updated_sequence_number"})
 
@@ -150,7 +150,7 @@ def is_column(name: str, declared: frozenset[str]) -> bool:
     """Whether a name is that of a real column. `declared`: the names of SELDOM_COLUMNS that some schema in the run lists."""
     if not name:
         return False
-    if name[0] not in _MARKS:
+    if name[0] not in MARKS:
         return True
     folded = name.casefold()
     if folded in NEVER_COLUMNS or folded.startswith("_metadata."):
@@ -236,7 +236,7 @@ class _FlowCollector:
         self._listed.add(name)
         for source in sources:
             column = source.field
-            if column and source.name and (column[0] not in _MARKS or is_column(column, declared)):
+            if column and source.name and (column[0] not in MARKS or is_column(column, declared)):
                 dataset = (source.namespace or "", source.name)
                 for kind in _to_kinds(source.transformations, deprecated):
                     flows[dataset, kind].append((column, name))

@@ -51,16 +51,29 @@ NO_LIMITS = EventLimits(*[2**62] * len(EventLimits._fields))  # for events that 
 
 
 class Extent(NamedTuple):
-    """The size of a facet. `problem`: why any event with this facet is refused (empty: it is not), and `where`: its path in the facet."""
+    """The size of a facet."""
 
     columns: int = 0  # listed by a schema
     named: int = 0  # columns in a lineage
     flows: int = 0
-    problem: str = ""
-    where: str = ""
+
+
+class Excess(NamedTuple):
+    """Why any event with a facet is refused, and its path in the facet."""
+
+    problem: str
+    where: str
 
 
 SMALL = Extent()
+
+# The fewest bytes of one facet (`"a":1,`), of a column in a schema or a lineage (`"a":{},`), and of a transformation (`{},`).
+_FACET_BYTES, _COLUMN_BYTES, _FLOW_BYTES = 6, 6, 3
+
+
+def find_uncounted_bytes(limits: EventLimits) -> int:
+    """The bytes of an event up to which it cannot exceed a limit of facets, columns or flows, so that these need not be counted."""
+    return min(limits.facets * _FACET_BYTES, limits.columns * _COLUMN_BYTES, limits.flows * _FLOW_BYTES)
 
 
 class Counts:
@@ -80,8 +93,6 @@ class Counts:
 
     def add(self, extent: Extent, where: str) -> None:
         """Count the columns and flows of one facet at a path. Raises InvalidInput."""
-        if extent.problem:
-            raise InvalidInput(extent.problem, where + extent.where)
         self._columns += extent.columns
         self._named += extent.named
         self._flows += extent.flows
@@ -123,16 +134,39 @@ def _check_limit(found: int, accepted: int, what: str, where: str) -> None:
 # -- facets
 
 
-def measure_facet(value: facet_types.AnyFacet, raw: bytes, limits: EventLimits) -> Extent:
-    """The size of a parsed facet. Strings of facets up to SHORT bytes are not checked: none can be too long."""
-    if len(raw) > SHORT:
-        try:
-            if isinstance(value, facet_types.Schema):
-                _check_paths(value)
+def find_excess(value: facet_types.AnyFacet, raw: bytes, limits: EventLimits) -> Excess | None:
+    """What in a parsed facet exceeds a limit of one name, text, list or path; None if nothing does."""
+    if len(raw) <= SHORT:
+        return None
+    try:
+        if isinstance(value, facet_types.Schema) and not _is_flat(raw):
+            _check_paths(value)
+        if not _has_short_parts(raw, limits):
             _check_strings(value, "", limits)
-        except InvalidInput as error:
-            return Extent(problem=str(error).removeprefix(f"{error.where}: "), where=error.where)
-    return _count_facet(value)
+    except InvalidInput as error:
+        return Excess(str(error).removeprefix(f"{error.where}: "), error.where)
+    return None
+
+
+def _is_flat(raw: bytes) -> bool:
+    """Whether the text of a schema shows that none of its fields has fields, and that their names are not too long together."""
+    return raw.count(b'"fields"') <= 1 and b"\\" not in raw and len(raw) <= MAX_PATHS
+
+
+def _has_short_parts(raw: bytes, limits: EventLimits) -> bool:
+    """Whether the text of a facet shows that none of its strings and lists is too long: much faster than a look at each of them.
+
+    Without escapes, a string reaches from one quote to the next. So a string that is too long leaves a part of the text without a quote.
+    """
+    if b"\\" in raw or raw.count(b",") >= limits.entries:
+        return False
+    most, end = min(limits.name, limits.text), 0
+    while end + most < len(raw):
+        quote = raw.rfind(b'"', end, end + most + 1)
+        if quote < 0:
+            return False
+        end = quote + 1
+    return True
 
 
 def check_bytes(raw: bytes, where: str, limits: EventLimits) -> None:
@@ -140,7 +174,8 @@ def check_bytes(raw: bytes, where: str, limits: EventLimits) -> None:
     _check_limit(len(raw), limits.facet_bytes, "bytes in a facet", where)
 
 
-def _count_facet(value: facet_types.AnyFacet) -> Extent:
+def count_facet(value: facet_types.AnyFacet | None) -> Extent:
+    """The size of a parsed facet; None: it cannot be parsed."""
     match value:
         case facet_types.Schema():
             return Extent(columns=sum(1 for _ in _walk_paths(value)))

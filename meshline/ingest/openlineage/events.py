@@ -20,8 +20,16 @@ from meshline.errors import InvalidInput
 from meshline.graph.bounded_cache import BoundedCache
 from meshline.graph.model import to_micros
 from meshline.ingest.file_times import AHEAD
-from meshline.ingest.openlineage.column_lineage import has_column
-from meshline.ingest.openlineage.event_limits import SMALL, Counts, check_bytes, check_datasets, check_name, check_numbers
+from meshline.ingest.openlineage.column_lineage import MARKS, has_column
+from meshline.ingest.openlineage.event_limits import (
+    SMALL,
+    Counts,
+    check_bytes,
+    check_datasets,
+    check_name,
+    check_numbers,
+    find_uncounted_bytes,
+)
 from meshline.ingest.openlineage.facet_contents import SESSION_CATALOG, list_columns
 from meshline.ingest.openlineage.facet_types import ColumnLineage, Schema
 from meshline.ingest.openlineage.facets import COUNTED, Facet, FacetReader, Place
@@ -70,8 +78,11 @@ class Contradictions:
         named = self._reader.read(Place.DATASET, "columnLineage", lineage).value
         if not isinstance(listed, Schema) or not isinstance(named, ColumnLineage) or not listed.fields:
             return ()
-        names = frozenset(name.casefold() for name in list_columns(listed))
         fields = (named.fields or {}).items()
+        plain = {field.name for field in listed.fields if field.fields is None and field.name[:1] not in MARKS}
+        if plain.issuperset(named.fields or ()):  # as nearly always, and much faster than what follows
+            return ()
+        names = frozenset(name.casefold() for name in list_columns(listed))
         return tuple(name for name, field in fields if field is not None and field.input_fields and not has_column(names, name))
 
 
@@ -198,18 +209,19 @@ class EventParser:
         notes: list[Note] = []
         event = _decode_event(body, notes)
         time = parse_event_time(event.event_time, now)
-        return _EventBuilder(self._reader, self._contradictions, notes).build_event(event, time)
+        return _EventBuilder(self._reader, self._contradictions, notes, len(body)).build_event(event, time)
 
 
 class _EventBuilder:
-    """Builds one event, and checks its counts against the limits."""
+    """Builds one event, and checks it against the limits."""
 
-    def __init__(self, reader: FacetReader, contradictions: Contradictions, notes: list[Note]) -> None:
+    def __init__(self, reader: FacetReader, contradictions: Contradictions, notes: list[Note], size: int) -> None:
+        """`size`: bytes of the event."""
         self._reader = reader
         self._contradictions = contradictions
         self._notes = notes  # parts of the event that were changed or not interpreted
         self._limits = reader.limits
-        self._counts = Counts(reader.limits)
+        self._counts = Counts(reader.limits) if size > find_uncounted_bytes(reader.limits) else None
 
     def build_event(self, event: _Event, time: int) -> Event:
         notes = self._notes
@@ -270,7 +282,8 @@ class _EventBuilder:
     def _build_facets(self, place: Place, facets: _RawFacets, where: str) -> dict[str, Facet]:
         if not facets:
             return {}
-        self._counts.add_facets(len(facets), where)
+        if self._counts is not None:
+            self._counts.add_facets(len(facets), where)
         result = {}
         for name, text in facets.items():
             raw = bytes(text)
@@ -280,8 +293,10 @@ class _EventBuilder:
             if place is not Place.RUN and name not in COUNTED:
                 check_bytes(raw, f"{where}.{name}", self._limits)
             digest = hashlib.blake2b(raw, digest_size=16).digest()
-            _, weight, problem, extent = self._reader.read_raw(place, name, digest, raw)
-            if extent is not SMALL:
+            _, weight, problem, excess = self._reader.read_raw(place, name, digest, raw)
+            if excess is not None:
+                raise InvalidInput(excess.problem, f"{where}.{name}{excess.where}")
+            if self._counts is not None and (extent := self._reader.count_facet(place, name, digest, raw)) is not SMALL:
                 self._counts.add(extent, f"{where}.{name}")
             result[name] = Facet(digest, raw, weight)
             if problem:

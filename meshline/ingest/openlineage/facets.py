@@ -13,10 +13,11 @@ import msgspec
 
 from meshline.graph.bounded_cache import BoundedCache
 from meshline.ingest.openlineage import facet_types
-from meshline.ingest.openlineage.event_limits import SMALL, EventLimits, Extent, measure_facet
+from meshline.ingest.openlineage.event_limits import EventLimits, Excess, Extent, count_facet, find_excess
 from meshline.ingest.openlineage.facet_schemas import SchemaCheck
 
 MAX_REMEMBERED = 64 * 2**20  # bytes of cached facets
+MAX_EXTENTS = 2 * 2**20  # bytes, about, of cached counts of facets of large events
 
 
 class Place(enum.StrEnum):
@@ -199,12 +200,15 @@ _LISTS = frozenset({"schema", "columnLineage"})
 
 
 class Reading(NamedTuple):
-    """A parsed facet. `value`: None if it cannot be parsed. `problem`: what is wrong and what that leads to; empty if nothing is."""
+    """A parsed facet. `value`: None if it cannot be parsed. `problem`: what is wrong and what that leads to; empty if nothing is.
+
+    `excess`: why any event with it is refused; None if it is not.
+    """
 
     value: facet_types.AnyFacet | None
     weight: Weight
     problem: str = ""
-    extent: Extent = SMALL
+    excess: Excess | None = None
 
 
 class FacetReader:
@@ -218,6 +222,7 @@ class FacetReader:
         self._any = msgspec.json.Decoder(facet_types.AnyFacet)
         self._schemas = SchemaCheck()
         self._read: BoundedCache[tuple[Place, str, bytes], Reading] = BoundedCache(MAX_REMEMBERED)
+        self._extents: BoundedCache[tuple[Place, str, bytes], Extent] = BoundedCache(MAX_EXTENTS)
 
     def read(self, place: Place, name: str, facet: Text) -> Reading:
         """A parsed facet, with its problems. Never raises for its content."""
@@ -231,17 +236,25 @@ class FacetReader:
             reading = self._read.keep(key, self._decode_facet(place, name, raw), len(raw) + 500)
         return reading
 
+    def count_facet(self, place: Place, name: str, digest: bytes, raw: bytes) -> Extent:
+        """The columns and flows of a facet."""
+        key = (place, name, digest)
+        extent = self._extents.get(key)
+        if extent is None:
+            extent = self._extents.keep(key, count_facet(self.read_raw(place, name, digest, raw).value), 200)
+        return extent
+
     def _decode_facet(self, place: Place, name: str, raw: bytes) -> Reading:
         try:
             value = self._decoders.get((place, name), self._any).decode(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return Reading(None, Weight.UNREADABLE, f"{error}; kept verbatim, not interpreted")
         if value.deleted is True:  # a deleted facet needs no other fields
-            return Reading(value, Weight.GOOD, extent=measure_facet(value, raw, self.limits))
+            return Reading(value, Weight.GOOD, excess=find_excess(value, raw, self.limits))
         refused = self._schemas.find_problem(place, name, raw)
         problem = f"{refused}; refused by the schema of the facet: kept verbatim, interpreted as far as possible" if refused else ""
         empty = name in _LISTS and not _has_entries(value)
-        return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, measure_facet(value, raw, self.limits))
+        return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, find_excess(value, raw, self.limits))
 
 
 def _has_entries(facet: facet_types.AnyFacet) -> bool:
