@@ -121,7 +121,7 @@ class Draft:
         self._columns: dict[AssetKey, set[str | None]] = {}  # by dataset
         self._assets: dict[AssetKey, dict[str | None, dict[str, Json]]] = {}  # by column (None: the asset itself)
         self._edges: list[tuple[EdgeType, AssetKey, str | None, AssetKey, str | None, Mapping[str, Json]]] = []
-        self._listings: list[tuple[AssetKey, Sequence[tuple[str, int]]]] = []
+        self._listings: list[tuple[AssetKey, Sequence[tuple[str, int | None]]]] = []
         self._flows: list[tuple[AssetKey, AssetKey, FlowKind, bool, AssetKey | None, Pairs]] = []
 
     def add_asset(self, asset: AssetKey, column: str | None, attributes: Mapping[str, Json]) -> None:
@@ -129,8 +129,10 @@ class Draft:
         self._add_key(asset, column)
         self._assets.setdefault(asset, {}).setdefault(column, {}).update(attributes)
 
-    def add_columns(self, dataset: AssetKey, columns: Sequence[tuple[str, int]], attributes: Iterable[tuple[str, dict[str, Json]]]) -> None:
-        """Add (name, position) of columns of a dataset, and (name, attributes) of some of them."""
+    def add_columns(
+        self, dataset: AssetKey, columns: Sequence[tuple[str, int | None]], attributes: Iterable[tuple[str, dict[str, Json]]]
+    ) -> None:
+        """Add (name, position) of columns of a dataset, and (name, attributes) of some of them. Position None: it is not known."""
         self._others.add(dataset)
         self._columns.setdefault(dataset, set()).update([name for name, _ in columns])
         self._listings.append((dataset, columns))
@@ -201,7 +203,7 @@ class Draft:
         for dataset, columns in self._listings:
             here = at[dataset]
             whole = here[None]
-            rows += [(_HAS_COLUMN, whole, here[name], {"position": position}) for name, position in columns]
+            rows += [(_HAS_COLUMN, whole, here[name], {} if position is None else {"position": position}) for name, position in columns]
         places = {row[:3]: row for row in rows}
         if len(places) < len(rows):  # some edges are stated twice: keep one for each set of attributes
             different = {(*row[:3], _encode_value(row[3])): row for row in rows}

@@ -14,7 +14,7 @@ from meshline.graph.content import EMPTY, Draft, encode_facts
 from meshline.graph.model import DBT_ID, AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import column_lineage, facet_types
-from meshline.ingest.openlineage.column_lineage import SELDOM_COLUMNS, Name, OutputLineage, QueryLineage, analyse_query, is_column
+from meshline.ingest.openlineage.column_lineage import MARKS, SELDOM_COLUMNS, Name, OutputLineage, QueryLineage, analyse_query, is_column
 from meshline.ingest.openlineage.facets import FacetReader, Place, Text
 from meshline.ingest.openlineage.spark_plan import MessageFlows, read_message_flows
 
@@ -49,9 +49,10 @@ def draft_partial_schema(key: AssetKey, raw: bytes, facet: facet_types.Schema) -
     """What a schema states that may lack columns: these columns exist, without their order."""
     result = Draft()
     result.add_asset(key, None, {VERBATIM + "schema": to_verbatim_json(raw)})
-    for path, _, field in _walk_columns(facet):
-        column = model.build_column_key(key, path)
-        result.add_facts(Facts((AssetFact(column, _build_column_attributes(field)),), (EdgeFact(EdgeType.HAS_COLUMN, key, column),)))
+    columns = _walk_columns(facet)
+    result.add_columns(
+        key, [(path, None) for path, _, _ in columns], [(path, _build_column_attributes(field)) for path, _, field in columns]
+    )
     return result
 
 
@@ -94,13 +95,16 @@ def _is_too_deep(raw: bytes) -> bool:
     return bool(brackets)
 
 
-def _walk_columns(facet: facet_types.Schema) -> Iterator[tuple[str, int, facet_types.SchemaField]]:
+def _walk_columns(facet: facet_types.Schema) -> list[tuple[str, int, facet_types.SchemaField]]:
     """(dotted path, position of its top-level column, field), parents before what is nested in them."""
+    found: list[tuple[str, int, facet_types.SchemaField]] = []
     for position, field in enumerate(_order_fields(facet.fields or ()), start=1):
+        name = field.name
         if field.fields:
-            yield from ((path, position, nested) for path, nested in _walk_nested("", field) if is_column(path, SELDOM_COLUMNS))
-        elif is_column(field.name, SELDOM_COLUMNS):
-            yield field.name, position, field
+            found += [(path, position, nested) for path, nested in _walk_nested("", field) if is_column(path, SELDOM_COLUMNS)]
+        elif name and (name[0] not in MARKS or is_column(name, SELDOM_COLUMNS)):
+            found.append((name, position, field))
+    return found
 
 
 def list_columns(facet: facet_types.Schema) -> tuple[str, ...]:
@@ -139,7 +143,7 @@ def _walk_nested(prefix: str, field: facet_types.SchemaField) -> Iterator[tuple[
 
 
 def _draw_schema(result: Draft, key: AssetKey, facet: facet_types.Schema) -> None:
-    columns = list(_walk_columns(facet))
+    columns = _walk_columns(facet)
     attributes = [(path, attributes) for path, _, field in columns if (attributes := _build_column_attributes(field))]
     result.add_columns(key, [column[:2] for column in columns], attributes)
 
