@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Match, request_response
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshline.app.tokens import USUAL_SCOPE, AccessScope, Role
@@ -79,6 +79,16 @@ class MatchedPath(NamedTuple):
         return frozenset() if offer is None else offer.scopes
 
 
+def _build_app(endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """The endpoint as an application. Unlike Starlette's `request_response`, errors are left to the one layer that handles them."""
+
+    async def answer_request(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return answer_request
+
+
 class _Node:
     """The part of a path up to one segment: what follows it, and the path that ends here."""
 
@@ -102,8 +112,8 @@ class AddressTable:
         offers: dict[str, dict[str, Offer]] = {}
         for address in addresses:
             known = offers.setdefault(address.path, {})
-            visit = None if address.visit is None else Offer(None, request_response(address.visit))
-            offer = Offer(address.role, request_response(address.endpoint), visit, address.accepted_scopes, address.restricted)
+            visit = None if address.visit is None else Offer(None, _build_app(address.visit))
+            offer = Offer(address.role, _build_app(address.endpoint), visit, address.accepted_scopes, address.restricted)
             for method in address.methods:
                 if method in known:
                     raise ValueError(f"two addresses for {method} {address.path}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import lru_cache, partial
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -37,6 +37,7 @@ Make tokens with `meshline token new NAME --role reader` and put them into the s
 or listen on 127.0.0.1, or, if a proxy in front of it authenticates callers, give `--insecure` (MESHLINE_INSECURE=true)."""
 
 
+@lru_cache(maxsize=1_024)
 def is_loopback(host: str) -> bool:
     """Whether `host` is a loopback address, or a name for this machine."""
     try:

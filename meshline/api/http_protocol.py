@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import cast
+
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -10,6 +13,34 @@ _TOO_LARGE = (
     STATUS_LINE[431]
     + b"content-type: text/plain; charset=utf-8\r\ncontent-length: 31\r\nconnection: close\r\n\r\nthe head of the request is long\n"
 )
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # precedes the answer, as soon as the body is read
+
+
+class _JoiningTransport:
+    """Writes the head of an answer together with the first part of its body: each write is a call of the system."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+        self._joined = False
+
+    def write(self, data: bytes) -> None:
+        if self._joined or data == _CONTINUE:
+            self._transport.write(data)
+        elif self._head is None:
+            self._head = data
+        else:
+            self._transport.write(self._head + data)
+            self._joined, self._head = True, None
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._head is not None:
+            self._transport.write(self._head)
+        self._transport.close()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -63,6 +94,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_head = False
         if not self.parser.should_upgrade():
             super().on_headers_complete()
+            if self.scope["method"] != "HEAD":  # whose answers have no body
+                # uvicorn calls no other methods of it, and none before the event loop runs the task of the request
+                self.cycle.transport = cast("asyncio.Transport", _JoiningTransport(self.transport))
 
     def on_message_complete(self) -> None:
         if not self.parser.should_upgrade():
