@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 
+import msgspec
 from msgspec import structs
 
 from benchmarks import ingest
 from benchmarks.figures import Benchmark, Figure, build_maximum
+from benchmarks.generate import PRODUCER, SCHEMA_URL, START, Mesh
 from benchmarks.meshes import Meshes, build_received, split_groups
 from benchmarks.sizes import Size
 from benchmarks.timing import Spent, find_best, measure_time
@@ -26,12 +29,17 @@ ABOUT = """\
 `lists`: the events of `ingest`, each day another run of the same jobs with unchanged lineage, in turns into a store with the lists of
 runs and events and the counts of events, and into one without (the same batches without their places). Processor time an event.
 `ten newest`: one job has all these runs; a request for the ten newest, with state, start, end and duration, in process, as the page
-asks for them. Its reference is the smallest request there is, `{ __typename }`; the goal, 5 ms, is shown as a ratio."""
+asks for them. `rounds`: jobs that run again and again, all of a round with one time; each states another source of the datasets that it
+names, so that several contents of one scope have the same time. Processor time an event in the last rounds, against that in the first.
+The reference of `ten newest` is the smallest request there is, `{ __typename }`; the goal, 5 ms, is shown as a ratio."""
 
 DAYS = {Size.TINY: 1, Size.QUICK: 4, Size.FULL: 8}
 EVENTS = {Size.TINY: 20, Size.QUICK: 400, Size.FULL: 1_000}
 RUNS = {Size.TINY: 20, Size.QUICK: 10_000, Size.FULL: 100_000}
 ROUNDS = {Size.TINY: 1, Size.QUICK: 10, Size.FULL: 30}
+ROUND_JOBS = 30
+RUN_ROUNDS = {Size.TINY: 4, Size.QUICK: 120, Size.FULL: 1_000}
+GROWTH = build_maximum(1.25)
 GROUP = 1000  # runs of one commit
 COST = build_maximum(1.05)
 GOAL_MS = 5
@@ -60,6 +68,7 @@ class WithoutLists(ingest.Ours):
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     yield measure_lists(size, meshes)
+    yield measure_rounds(size, meshes)
     for name, store in (("SQLite", SqliteStore(str(meshes.open_fresh("runs.db")))), ("Neo4j", Neo4jStore(meshes.open_neo4j()))):
         yield measure_newest(f"ten newest of {RUNS[size]:,}, {name}", store, size)
         store.close()
@@ -86,6 +95,37 @@ def measure_lists(size: Size, meshes: Meshes) -> Figure:
         goal=COST,
         more={"events": number, "events a commit": ingest.GROUP},
     )
+
+
+def measure_rounds(size: Size, meshes: Meshes) -> Figure:
+    """Rounds after the first, whose events are new."""
+    ours = ingest.Ours(SqliteStore(str(meshes.open_fresh("rounds.db"))))
+    mesh, rounds = ingest.build_mesh(ROUND_JOBS), RUN_ROUNDS[size]
+    costs: list[float] = []
+    for number in range(rounds + 1):
+        events = [build_round_event(mesh, job, number) for job in mesh.jobs]
+        costs.append(sum(measure_time(partial(ours.take, bodies)).cpu for bodies in split_groups(events, ROUND_JOBS // 3)) / len(events))
+    ours.close()
+    part = max(rounds // 10, 1)
+    first, last = costs[1 : 1 + part], costs[-part:]
+    return Figure(
+        case=f"rounds of one time, growth over {rounds:,}",
+        unit="us of processor an event",
+        ours=sum(last) / part * SECOND,
+        reference=sum(first) / part * SECOND,
+        against="the first rounds",
+        goal=GROWTH,
+        more={"events": rounds * ROUND_JOBS},
+    )
+
+
+def build_round_event(mesh: Mesh, job: int, number: int) -> bytes:
+    """An event of a job with the time of its round."""
+    event = mesh.build_event(job, number)
+    event["eventTime"] = (START + timedelta(hours=number)).isoformat()
+    for dataset in (*event["inputs"], *event["outputs"]):
+        dataset["facets"]["dataSource"] = {"_producer": PRODUCER, "_schemaURL": SCHEMA_URL, "name": f"seen by {job}"}
+    return msgspec.json.encode(event)
 
 
 def measure_newest(case: str, store: Store, size: Size) -> Figure:

@@ -57,7 +57,7 @@ class SqliteStore:
             with self._connections.begin_writing() as connection:
                 run_reader = reader.SqliteRunReader(connection)
                 changes = self._writer.apply(connection, build(run_reader), run_reader)
-            self._writer.keep()
+            self._writer.keep(changes.revision)
             return changes
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:

@@ -13,6 +13,7 @@ from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Ru
 from meshline.graph.store.compression import compress_bytes
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.connection import compute_row_crc
+from meshline.graph.store.sqlite.earlier_heads import EarlierHeads
 from meshline.graph.store.sqlite.packed_times import LateRows, read_packed_before
 from meshline.graph.store.sqlite.reader import (
     HeadRow,
@@ -122,13 +123,15 @@ class Writer:
     def __init__(self) -> None:
         self._numbering = IdAllocators()
         self._names = SearchWriter()
+        self._earlier = EarlierHeads()
 
     def apply(self, connection: sqlite3.Connection, batch: Batch, run_reader: SqliteRunReader) -> Changes:
         """Write a batch whose builder used `run_reader` in the same transaction; the changes."""
-        return _Commit(connection, self._numbering, self._names).apply(batch, run_reader)
+        return _Commit(connection, self._numbering, self._names, self._earlier).apply(batch, run_reader)
 
-    def keep(self) -> None:
-        """The commit succeeded."""
+    def keep(self, revision: int) -> None:
+        """The commit succeeded, with this revision."""
+        self._earlier.keep(revision)
         self._numbering.keep()
         self._names.keep()
 
@@ -139,11 +142,13 @@ class Writer:
 
 
 class _Commit:
-    def __init__(self, connection: sqlite3.Connection, numbering: IdAllocators, names: SearchWriter) -> None:
+    def __init__(self, connection: sqlite3.Connection, numbering: IdAllocators, names: SearchWriter, earlier: EarlierHeads) -> None:
         self._connection = connection
         self._numbering = numbering
         self._names = names
+        self._earlier = earlier
         self._revision = reader.read_revision(connection)
+        earlier.begin(self._revision)
         self._labels_written = 0
 
     def apply(self, batch: Batch, run_reader: SqliteRunReader) -> Changes:
@@ -257,15 +262,18 @@ class _Commit:
         for row, statement in zip(rows, statements, strict=True):
             scope = row.scope
             head = new.get(scope)
-            if head is not None and is_tied(head, row):
-                now = fold_tied(head, row, wins=self._wins(statement, head))
+            if head is None:
+                now: HeadRow | None = build_first_head(row)
+            elif is_tied(head, row):
+                now = fold_tied(head, row, wins=self._wins(statement, head)) or self._earlier.fold(head, row)
             else:
-                now = build_first_head(row) if head is None else fold_observation(head, row)
+                now = self._earlier.record(head, row, fold_observation(head, row))
             if now is None:
                 unclear.add(scope)
             elif now is not head:
                 new[scope] = now
                 active[scope] = statement
+        self._earlier.forget_scopes({*unclear, *(row.scope for row in removed)})
         if unclear:
             folded = reader.fold_heads(self._connection, unclear)
             new.update((scope, folded.get(scope) or build_empty_head(scope)) for scope in unclear)
