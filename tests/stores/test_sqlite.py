@@ -38,7 +38,7 @@ from meshline.graph.store.sqlite.sql import MIGRATIONS, TABLES
 from tests.sizes import count_examples
 from tests.stores.contract import DurableStoreContract, StoreContract
 from tests.stores.journal_contract import append_records, build_record, list_records
-from tests.stores.statements import build_head, build_statement, commit_statements, find_head, list_heads
+from tests.stores.statements import build_content, build_head, build_statement, commit_statements, find_head, list_heads
 
 
 @pytest.fixture
@@ -383,9 +383,26 @@ SqliteStore(sys.argv[1])
             assert folded == []
             (head,) = list_heads(store)
             assert (head.version, head.valid_from, head.observed_at) == ("4 at 19", 0, 19)
+            folded.clear()
+            less, greater = sorted("BC", key=lambda what: build_content(what).digest)
+            for at in range(20, 40):  # two jobs that state different contents: that of the second counts
+                commit_statements(store, build_statement(less, at))
+                commit_statements(store, build_statement(greater, at))
+            assert folded == []
+            (head,) = list_heads(store)
+            assert (head.valid_from, head.observed_at) == (20, 39)
+
+    def test_ties_count_what_another_process_has_stated(self, path: Path) -> None:
+        less, greater = sorted("BC", key=lambda what: build_content(what).digest)
+        with closing(SqliteStore(str(path))) as store, closing(SqliteStore(str(path))) as other:
+            commit_statements(store, build_statement(greater, 1))
+            commit_statements(store, build_statement(less, 3))
+            commit_statements(other, build_statement("A", 2))
+            commit_statements(store, build_statement(greater, 3))
+            assert find_head(store) == build_head(greater, 3), "it does not continue the first one"
 
     @settings(max_examples=count_examples(150), deadline=None)
-    @given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 2), st.sampled_from("xyz")), max_size=8))
+    @given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 2), st.sampled_from("xyz")), max_size=9))
     def test_ties_end_as_the_fold_ends(self, stated: list[tuple[str, int, str]]) -> None:
         with closing(SqliteStore()) as store:
             for at in range(len(stated)):
