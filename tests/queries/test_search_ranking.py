@@ -11,9 +11,10 @@ import pytest
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.arrays import COLUMN, DATASET
+from meshline.graph.index.kernels.score import RANKS, STEPS
 from meshline.graph.index.name_search import LEAST_COVERAGE, LENGTH, OF_COLUMN, OF_MEMBER, OF_OTHERS, OF_PATH, NameSearch
 from meshline.graph.index.restricted_index import RestrictedIndex
-from meshline.graph.index.results import RANKS, STEPS, Flags
+from meshline.graph.index.results import Flags
 from meshline.graph.index.suggestions import BY_SOME
 from meshline.graph.index.vocabulary import find_match
 from meshline.graph.live_graph import LiveGraph

@@ -114,6 +114,10 @@ class Segment(NamedTuple):
     starts: I64
     order: Ints
 
+    def count_rows(self) -> int:
+        """How many rows it has."""
+        return int((self.starts[self.places + 1] - self.starts[self.places]).sum())
+
 
 class Postings:
     """Rows by a number that each of them has. The rows are numbered from 0 in the order in which they are added."""
@@ -133,29 +137,34 @@ class Postings:
             self._order = np.argsort(self._numbers, kind="stable").astype(np.int32)
             self._starts = np.concatenate([[0], np.cumsum(np.bincount(self._numbers))])
 
-    def list_segments(self, wanted: Flags) -> list[Segment]:
-        """The rows with one of these numbers, each once, where they are. `wanted`: by number."""
-        known = np.flatnonzero(wanted[: len(self._starts) - 1]).astype(np.int32)
+    @property
+    def order(self) -> Ints:
+        """The rows that are sorted by their numbers."""
+        return self._order
+
+    def list_segments(self, numbers: Ints) -> list[Segment]:
+        """The rows with one of these numbers, which are distinct, where they are."""
+        segments = [segment._replace(numbers=numbers[segment.numbers]) for segment in self.find(numbers)]
+        return [segment for segment in segments if len(segment.places)]
+
+    def find(self, numbers: Ints) -> list[Segment]:
+        """The rows with one of these numbers, which are distinct, where they are; as numbers, the places of these among the given ones."""
+        known = np.flatnonzero(numbers < len(self._starts) - 1).astype(np.int32)
+        found = [Segment(known, numbers[known], self._starts, self._order)]
         recent = self._numbers[len(self._order) :]
-        rows = np.flatnonzero(wanted[recent]).astype(np.int32)
-        found = [Segment(known, known, self._starts, self._order)]
-        if len(rows):
+        if len(recent) and len(numbers):
+            by_number = np.argsort(numbers)
+            at = by_number[np.minimum(np.searchsorted(numbers, recent, sorter=by_number), len(numbers) - 1)].astype(np.int32)
+            rows = np.flatnonzero(numbers[at] == recent).astype(np.int32)
             one_each = np.arange(len(rows) + 1)
-            found.append(Segment(recent[rows], one_each[:-1].astype(np.int32), one_each, rows + np.int32(len(self._order))))
+            found.append(Segment(at[rows], one_each[:-1].astype(np.int32), one_each, rows + np.int32(len(self._order))))
         return found
 
-    def find(self, numbers: Ints) -> tuple[Ints, Ints]:
-        """The rows with one of these numbers (each once), and the place of its number among them."""
-        places = np.minimum(numbers, len(self._starts) - 1)
-        begin, end = self._starts[places], self._starts[np.minimum(places + 1, len(self._starts) - 1)]
-        rows, found = self._order[list_positions(begin, end)], np.repeat(np.arange(len(numbers), dtype=np.int32), end - begin)
-        recent = self._numbers[len(self._order) :]
-        if not len(recent) or not len(numbers):
-            return rows, found
-        by_number = np.argsort(numbers)
-        at = by_number[np.minimum(np.searchsorted(numbers, recent, sorter=by_number), len(numbers) - 1)]
-        more = np.flatnonzero(numbers[at] == recent)
-        return np.concatenate([rows, (more + len(self._order)).astype(np.int32)]), np.concatenate([found, at[more].astype(np.int32)])
+    def find_rows(self, numbers: Ints) -> Ints:
+        """The rows with one of these numbers, which are distinct."""
+        found = self.find(numbers)
+        rows = [order[list_positions(starts[places], starts[places + 1])] for _, places, starts, order in found]
+        return np.concatenate(rows)
 
 
 def _append(known: Ints, used: int, more: Ints) -> Ints:

@@ -51,6 +51,7 @@ from meshline.graph.index.results import (
     Longs,
     Ownership,
     Prepared,
+    RankedRows,
     Reach,
     ScopeInfo,
     StatedScope,
@@ -633,7 +634,7 @@ class LineageIndex:
         texts: Mapping[int, Sequence[float]],
         synonyms: Synonyms = NO_SYNONYMS,
         vectors: NameVectors | None = None,
-    ) -> Hits:
+    ) -> RankedRows:
         """The assets (some not visible) of these kinds (empty: of all) whose names cover enough of a text.
 
         `texts`: for some assets, how certainly their descriptions mean each of `list_search_words(text)`, from 0 to 1.

@@ -15,16 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from meshline.graph.index.arrays import COLUMN, DATASET, I64, U8
+from meshline.graph.index.arrays import COLUMN, DATASET, F32, NONE, U8
 from meshline.graph.index.asset_names import AssetNames, Postings
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import score
-from meshline.graph.index.kernels.score import COVERED, FACTOR, WORTH
+from meshline.graph.index.kernels.score import COVERED, FACTOR, WORTH, AssetTexts, Covering, Question
 from meshline.graph.index.name_vectors import NameVectors
-from meshline.graph.index.near_names import Near, NearNames, combine_scores
-from meshline.graph.index.results import RANKS, STEPS, Flags, Hits, Ints, Longs, Prepared, WordMatch
+from meshline.graph.index.near_names import HAVE_VECTORS, Near, NearNames, combine_scores
+from meshline.graph.index.results import Bytes, Flags, Hits, Ints, Longs, Prepared, RankedRows, WordMatch
 from meshline.graph.index.suggestions import BY_SOME, Ranks, Suggestions
-from meshline.graph.index.vocabulary import F32, Matches, Vocabulary, find_match
+from meshline.graph.index.vocabulary import Matches, Vocabulary, find_match
 from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
 from meshline.graph.word_forms import Meaning, WordPlace, build_term, select_content, split_name, split_question
 
@@ -40,10 +40,11 @@ _RUN_WORDS = 5  # consecutive words that an acronym may stand for
 _BEGINNING = 2  # up to this rank only the kind and the name count
 _CERTAIN = 100  # the level of a word that is certainly meant
 _LEAST_OF_MEMBER = 70  # the level from which on a word of a column counts for its dataset
+_NO_FLAGS: U8 = np.empty(0, np.uint8)
 _SQUARES = (np.arange(_CERTAIN + 1) / _CERTAIN) ** 2
 
 
-class _Question(NamedTuple):
+class _Read(NamedTuple):
     words: list[str]  # that count
     matches: list[list[Matches]]  # by word, then by what it, or it with its neighbours, may mean
 
@@ -58,16 +59,37 @@ class Shown(NamedTuple):
 class _Words(NamedTuple):
     """What the words of a question find. Levels are how certainly something means a word: uint8, 0 to 100."""
 
-    levels: U8  # shape (words, texts)
+    levels: U8  # shape (texts, words)
+    found: Ints  # the texts that mean any word
+    strongest: U8  # by text: the greatest of its levels
     worth: Ints  # what each word counts, in parts of `WORTH`
 
 
-class _Described(NamedTuple):
-    """Assets that are found by something else than a name. `nodes`: own nodes; `places`: of each the column in `levels`, whose shape is
-    (words, assets).
+class _Members(NamedTuple):
+    """What the columns of datasets find. `levels`: of the strongest column, shape (datasets, words), empty if that is not wanted;
+    `nodes`: the datasets with such a column.
     """
 
-    nodes: I64
+    levels: U8
+    nodes: Ints
+
+
+class _Chosen(NamedTuple):
+    """The assets that may cover enough: those with these names, in these contexts, and some more."""
+
+    names: Ints
+    contexts: Ints
+    special: Ints  # own nodes, ascending: those that something else describes, or that fit better by the name of their dataset
+    described: Ints  # of each its row in `_Described.levels`, or NONE
+    tiers: Bytes  # of each its rank by that
+
+
+class _Described(NamedTuple):
+    """Assets that are found by something else than a name. `nodes`: own nodes, ascending; `places`: of each the row in `levels`, whose
+    shape is (assets, words).
+    """
+
+    nodes: Ints
     places: Ints
     levels: U8
 
@@ -85,8 +107,12 @@ class NameSearch:
         self._shares: npt.NDArray[np.float32] = np.empty(0, np.float32)  # by occurrence: what it counts by its place in the name
         self._sizes: F32 = np.empty(0, np.float32)  # by text: what its words count as a name, together
         self._by_name, self._by_context = Postings(), Postings()  # nodes
-        self._datasets: I64 = np.empty(0, np.int64)  # own nodes
+        self._datasets: Ints = np.empty(0, np.int32)  # own nodes
+        self._of_datasets: Ints = np.empty(0, np.int32)  # the context of their columns
         self._places: Ints = np.empty(0, np.int32)  # by node: that of a dataset among these
+        self._order: Ints = np.empty(0, np.int32)  # the sorted rows of `_by_name`
+        self._members: Ints = np.empty(0, np.int32)  # by place there: of a column, that of its dataset
+        self._factors: tuple[Shown | None, int, Ints] | None = None  # those of the last question, and of what
 
     def prepare(self) -> None:
         """Follow the index, so that the next question need not."""
@@ -120,7 +146,7 @@ class NameSearch:
         shown: Shown | None = None,
         synonyms: Synonyms = NO_SYNONYMS,
         vectors: NameVectors | None = None,
-    ) -> Hits:
+    ) -> RankedRows:
         """The assets that a text finds, and some that are not in use any more (`mark_current`). `kinds`: numbers, empty for all.
 
         `texts`: for representatives, how certainly something else than a name (a description) means each of `list_words(text)`, 0 to 1.
@@ -130,29 +156,21 @@ class NameSearch:
         self._follow()
         question = self._read(text, synonyms, shown)
         if not question.words:
-            return Hits.build_equal(np.empty(0, np.int64))
+            return RankedRows(np.empty(0, np.int32), np.empty(0, np.int32), self._tables.nodes.rep)
         ranks = self._suggestions.rank(text)
         described = self._build_described(texts or {}, len(question.words))
         words = self._weigh_words(question, shown)
         members = self._find_members(words, shown, wanted=not kinds or DATASET in kinds)
         near = None if vectors is None else self._near.find(text, vectors, None if shown is None else shown.nodes)
-        rows = self._select(ranks, words, members, described, near)
-        if kinds:
-            rows = rows[np.isin(self._tables.nodes.kind[rows], kinds)]
-        factors = self._compute_factors(shown)
-        covered, enough = self._compute_coverage(rows, words, members, described, factors)
-        tiers = ranks.rank(self._names, rows)
-        kept = enough | (tiers < BY_SOME)
+        found = self._measure(ranks, words, members, described, near, kinds, shown)
+        covered = found.covered
         if near is not None:
-            has_vector = self._near.mark_kinds(rows)
-            kept |= near.found[self._names.name[rows]] & has_vector
-            counted = np.ones(len(rows), np.bool_) if shown is None else shown.nodes[rows]
-            deviations = np.where(has_vector & (tiers >= BY_SOME), near.deviations[self._names.name[rows]], np.float32(0))
-            covered = combine_scores(covered, deviations, int(covered[counted].max(initial=0)))
-        if not kept.all():
-            rows, tiers, covered = rows[kept], tiers[kept], covered[kept]
-        missing = np.where(tiers <= _BEGINNING, 0, STEPS - covered // (COVERED // STEPS))
-        return Hits(self._tables.nodes.rep[rows].astype(np.int64), rows, tiers * RANKS + missing)
+            counted = self._near.mark_kinds(found.rows) & (found.tiers >= BY_SOME)
+            deviations = np.where(counted, near.deviations[self._names.name[found.rows]], np.float32(0))
+            covered = combine_scores(covered, deviations, int(found.best[0]))
+        orders = np.empty(len(covered), np.int32)
+        score.order_rows(found.tiers, covered, _BEGINNING, orders)
+        return RankedRows(found.rows, orders, self._tables.nodes.rep)
 
     def mark_current(self, rows: Longs) -> Flags:
         """Which of these own nodes are in use by their names, and not only inferred."""
@@ -160,46 +178,80 @@ class NameSearch:
 
     def _build_described(self, texts: Mapping[int, Sequence[float]], words: int) -> _Described:
         rings = [self._tables.list_ring(rep) for rep in texts]
+        nodes = np.array([node for ring in rings for node in ring], np.int32)
         places = np.repeat(np.arange(len(rings), dtype=np.int32), [len(ring) for ring in rings])
         levels = np.array([*texts.values()], np.float64).reshape(len(texts), words)
-        in_parts = np.ascontiguousarray(np.rint(levels.T * _CERTAIN).astype(np.uint8))
-        return _Described(np.array([node for ring in rings for node in ring], np.int64), places, in_parts)
+        order = np.argsort(nodes)
+        return _Described(nodes[order], places[order], np.rint(levels * _CERTAIN).astype(np.uint8))
 
-    def _select(self, ranks: Ranks, words: _Words, members: U8, described: _Described, near: Near | None) -> I64:
-        """The assets that may cover enough, ascending: not fewer than those that do. A word counts for each place in which it is."""
-        total = np.zeros(self._names.texts, np.int64)
-        for levels, worth in zip(words.levels, words.worth.tolist(), strict=True):
-            total += worth * levels.astype(np.int64)
+    def _choose(self, ranks: Ranks, words: _Words, described: _Described, near: Near | None) -> _Chosen:
+        """Not fewer assets than cover enough. A word counts for each place in which it is."""
+        total = np.empty(len(words.found), np.int64)
+        score.sum_levels(words.found, words.levels, words.worth, total)
         least = _compute_least(len(words.worth)) * WORTH * _CERTAIN
         of_context = total * max(OF_COLUMN, OF_OTHERS)
         enough = of_context >= least  # for whatever is in such a context; in others a name must have the rest
         missing = max(least - of_context[~enough].max(initial=0), 1)
-        chosen = np.zeros(self._names.nodes, np.bool_)
-        _mark_rows(self._by_context, enough, chosen)
-        _mark_rows(self._by_name, (total >= missing) | (ranks.by_name < BY_SOME), chosen)
-        if len(members):
-            chosen[self._datasets[members.any(axis=0)]] = True
-        if near is not None:
-            _mark_rows(self._by_name, near.found, chosen)
-        chosen[ranks.columns] = True
-        chosen[described.nodes] = True
-        return np.flatnonzero(chosen)
+        names = words.found[total >= missing]
+        marked = ranks.by_name < BY_SOME if near is None else (ranks.by_name < BY_SOME) | near.found
+        if marked.any():
+            marked[names] = True
+            names = np.flatnonzero(marked).astype(np.int32)
+        special = np.union1d(ranks.columns, described.nodes).astype(np.int32)
+        places, tiers = np.full(len(special), NONE, np.int32), np.full(len(special), BY_SOME, np.int8)
+        places[np.searchsorted(special, described.nodes)] = described.places
+        tiers[np.searchsorted(special, ranks.columns)] = ranks.of_columns
+        return _Chosen(names, words.found[enough], special, places, tiers)
 
-    def _compute_coverage(self, rows: I64, words: _Words, members: U8, described: _Described, factors: Ints) -> tuple[Ints, Flags]:
-        """How much of the question each of these assets covers, as `kernels.score.measure_coverage`, and whether that is enough."""
-        texts, covered, enough = np.empty(0, np.int32), np.empty(len(rows), np.int32), np.empty(len(rows), np.uint8)
-        if len(described.nodes) and len(rows):
-            texts = np.full(len(rows), -1, np.int32)
-            at = np.searchsorted(rows, described.nodes)
-            is_row = rows[np.minimum(at, len(rows) - 1)] == described.nodes
-            texts[at[is_row]] = described.places[is_row]
-        of_column, of_others, of_member = (round(share * 100) for share in (OF_COLUMN, OF_OTHERS, OF_MEMBER))
-        least = round(_compute_least(len(words.worth)) * COVERED)
-        score.measure_coverage(
-            rows, self._names.name, self._names.context, self._places, texts, words.levels, words.worth, members, described.levels, factors,
-            of_column, of_others, of_member, least, self._tables.nodes, covered, enough,
-        )  # fmt: skip
-        return covered, enough.view(np.bool_)
+    def _measure(
+        self,
+        ranks: Ranks,
+        words: _Words,
+        members: _Members,
+        described: _Described,
+        near: Near | None,
+        kinds: Sequence[int],
+        shown: Shown | None,
+    ) -> Covering:
+        """How much of the question each asset of these kinds (empty: of all) covers that it finds."""
+        chosen = self._choose(ranks, words, described, near)
+        question = self._build_question(ranks, words, near, kinds, shown)
+        by_name, by_context = self._by_name.list_segments(chosen.names), self._by_context.list_segments(chosen.contexts)
+        done, in_context, apart = (np.zeros(self._names.texts, np.uint8) for _ in range(3))
+        done[chosen.names] = in_context[chosen.contexts] = apart[self._names.name[chosen.special]] = 1
+        left = members.nodes[done[self._names.name[members.nodes]] | in_context[self._names.context[members.nodes]] == 0]
+        left = left[~np.isin(left, chosen.special)]
+        room = len(left) + len(chosen.special) + sum(segment.count_rows() for segment in (*by_name, *by_context))
+        found = Covering(np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int8), np.zeros(1, np.int32))
+        assets = AssetTexts(self._names.name, self._names.context, self._places, self._of_datasets)
+        levels, of_members, texts, nodes = words.levels, members.levels, described.levels, self._tables.nodes
+        n = 0
+        for numbers, places, starts, order in by_name:
+            n = score.measure_names(
+                numbers, places, starts, order, self._get_datasets(order), apart, chosen.special,
+                assets, levels, of_members, texts, question, nodes, found, n,
+            )  # fmt: skip
+        for numbers, places, starts, order in by_context:
+            n = score.measure_contexts(
+                numbers, places, starts, order, done, apart, chosen.special, assets, levels, of_members, texts, question, nodes, found, n
+            )
+        for rows, at, tiers in (
+            (left, np.full(len(left), NONE, np.int32), np.full(len(left), BY_SOME, np.int8)),
+            (chosen.special, chosen.described, chosen.tiers),
+        ):
+            n = score.measure_nodes(rows, at, tiers, assets, levels, of_members, texts, question, nodes, found, n)
+        return Covering(found.rows[:n], found.covered[:n], found.tiers[:n], found.best)
+
+    def _build_question(self, ranks: Ranks, words: _Words, near: Near | None, kinds: Sequence[int], shown: Shown | None) -> Question:
+        wanted, near_kinds = np.full(KINDS, not kinds, np.uint8), np.zeros(KINDS, np.uint8)
+        wanted[list(kinds)] = 1
+        near_kinds[: len(HAVE_VECTORS)] = HAVE_VECTORS
+        shares = np.full(KINDS, round(OF_OTHERS * 100), np.int32)
+        shares[COLUMN] = round(OF_COLUMN * 100)
+        limits = np.array([round(OF_MEMBER * 100), round(_compute_least(len(words.worth)) * COVERED), BY_SOME], np.int64)
+        found = _NO_FLAGS if near is None else near.found.view(np.uint8)
+        factors = self._compute_factors(shown)
+        return Question(words.worth, shares, wanted, factors, ranks.by_name, found, near_kinds, _get_counted(shown), limits)
 
     def iterate(self, hits: Hits, first: int) -> Iterator[tuple[int, int]]:
         """(order, representative) of hits: the best first, equal ones by kind and name. `first`: about how many are wanted."""
@@ -245,7 +297,7 @@ class NameSearch:
         """The words of a name, each with what it counts."""
         return [(word, place, share * of_path) for word, of_path in _weigh_by_place(self._tables.get_text(number)).items()]
 
-    def _read(self, text: str, synonyms: Synonyms, shown: Shown | None) -> _Question:
+    def _read(self, text: str, synonyms: Synonyms, shown: Shown | None) -> _Read:
         """What the words of a text may mean, alone and with their neighbours."""
         words = split_question(text)
         content = self.list_words(text)
@@ -264,59 +316,76 @@ class NameSearch:
                 for word in run:
                     if word in matches:
                         matches[word] += [found for found in of_run if len(found.words)]
-        return _Question(content, [matches[word] for word in content])
+        return _Read(content, [matches[word] for word in content])
 
     def _is_used(self, matches: Matches, shown: Shown | None) -> bool:
         """Whether a name that is shown has one of these words: a hidden name must not change what is found."""
         if shown is None:
             return bool(len(matches.words))
-        rows, _ = self._occurrences.find(matches.words)
-        return bool(shown.texts[self._texts[rows]].any())
+        return bool(shown.texts[self._texts[self._occurrences.find_rows(matches.words)]].any())
 
-    def _weigh_words(self, question: _Question, shown: Shown | None) -> _Words:
+    def _weigh_words(self, question: _Read, shown: Shown | None) -> _Words:
         """What each word of a question finds. The rarer what it means, the more it counts; one that nothing means counts as the others do.
 
         A name is counted by the square of how certainly it means the word: otherwise many vague meanings would make a rare name common.
         """
         names = max(self._done if shown is None else int(np.count_nonzero(shown.texts)), 1)
-        levels = np.stack([self._weigh_names(matches, shown) for matches in question.matches])
-        counts = [float(np.bincount(of_word, minlength=_CERTAIN + 1) @ _SQUARES) for of_word in levels]
+        levels, strongest = np.zeros((self._names.texts, len(question.words)), np.uint8), np.zeros(self._names.texts, np.uint8)
+        found = np.empty(self._names.texts, np.int32)
+        n = 0
+        for word, matches in enumerate(question.matches):
+            for one in matches:
+                for segment in self._occurrences.find(one.words):
+                    n = score.weigh_texts(*segment, one.weights, self._shares, self._texts, word, levels, strongest, found, n)
+        found = found[:n]
+        if shown is not None:
+            levels[found[~shown.texts[found]]] = 0
+            found = found[shown.texts[found]]
+        of_levels = np.zeros((len(question.words), _CERTAIN + 1), np.int64)
+        score.count_levels(found, levels, of_levels)
+        of_levels[:, 0] = 0
+        counts = [float(of_word @ _SQUARES) for of_word in of_levels]
         worth = [math.log1p((names - count + 0.5) / (count + 0.5)) for count in counts]
         known = [one for one, count in zip(worth, counts, strict=True) if count]
         mean = sum(known) / len(known) if known else 1.0
         counted = np.array([one if count else mean for one, count in zip(worth, counts, strict=True)])
-        return _Words(levels, np.rint(counted * (WORTH / max(counted.sum(), 1e-9))).astype(np.int32))
+        return _Words(levels, found, strongest, np.rint(counted * (WORTH / max(counted.sum(), 1e-9))).astype(np.int32))
 
-    def _weigh_names(self, matches: Sequence[Matches], shown: Shown | None) -> U8:
-        """By text: how certainly some word of it as a name means a word of the question."""
-        found: U8 = np.zeros(self._names.texts, np.uint8)
-        for one in matches:
-            rows, places = self._occurrences.find(one.words)
-            levels = np.rint(one.weights[places] * self._shares[rows] * _CERTAIN).astype(np.uint8)
-            order = np.argsort(levels, kind="stable")  # of a name with several of these words the last one counts
-            texts = self._texts[rows[order]]
-            found[texts] = np.maximum(found[texts], levels[order])
-        return found if shown is None else np.where(shown.texts, found, np.uint8(0))
+    def _find_members(self, words: _Words, shown: Shown | None, *, wanted: bool) -> _Members:
+        """How certainly the columns of each dataset mean each word."""
+        members = np.zeros((len(self._datasets) if wanted else 0, len(words.worth)), np.uint8)
+        marked = np.zeros(len(members), np.uint8)
+        strong = words.found[words.strongest[words.found] >= _LEAST_OF_MEMBER]
+        for segment in self._by_name.list_segments(strong) if wanted else ():
+            at = self._get_datasets(segment.order)
+            score.mark_members(
+                *segment, at, self._datasets, _LEAST_OF_MEMBER, words.levels, _get_counted(shown), self._tables.nodes, members, marked
+            )
+        return _Members(members, self._datasets[np.flatnonzero(marked)])
 
-    def _find_members(self, words: _Words, shown: Shown | None, *, wanted: bool) -> U8:
-        """How certainly a column of each dataset means each word: shape (words, datasets); empty if that is not wanted."""
-        members = np.zeros((len(words.worth) if wanted else 0, len(self._datasets)), np.uint8)
-        counted = np.empty(0, np.uint8) if shown is None else shown.nodes.view(np.uint8)
-        for of_word, levels in zip(members, words.levels, strict=False):
-            for segment in self._by_name.list_segments(levels >= _LEAST_OF_MEMBER):
-                score.mark_members(*segment, self._places, levels, counted, self._tables.nodes, of_word)
-        return members
+    def _get_datasets(self, order: Ints) -> Ints:
+        """Of those of these nodes that are columns, the places of their datasets; NONE of others. Known for the nodes by name."""
+        return self._members if order is self._order else self._find_datasets(order)
+
+    def _find_datasets(self, rows: Ints) -> Ints:
+        nodes = self._tables.nodes
+        columns = nodes.kind[rows] == COLUMN
+        found: Ints = np.where(columns, self._places[np.where(columns, nodes.part1[rows], 0)], np.int32(NONE))
+        return found
 
     def _compute_factors(self, shown: Shown | None) -> Ints:
         """By text, how much the coverage of a name counts, at most `FACTOR`: of two that cover the same, that with fewer other words
         wins.
         """
+        if self._factors is not None and self._factors[0] is shown and self._factors[1] == self._done:
+            return self._factors[2]
         counted = self._sizes if shown is None else self._sizes[shown.texts]
         number = self._done if shown is None else len(counted)
         mean = np.float32(max(float(counted.sum(dtype=np.float64)), 1) / max(number, 1))
         shortness = np.minimum(np.float32(_SHORT), mean / np.maximum(self._sizes, np.float32(OF_PATH)))
         factors = np.sqrt((1 - LENGTH + LENGTH * shortness) / np.float32(1 - LENGTH + LENGTH * _SHORT))
         rounded: Ints = np.rint(factors * FACTOR).astype(np.int32)
+        self._factors = shown, self._done, rounded
         return rounded
 
     def _follow(self) -> None:
@@ -325,10 +394,13 @@ class NameSearch:
         if known < n:
             self._by_name.add(self._names.name[known:n])
             self._by_context.add(self._names.context[known:n])
-            datasets = np.flatnonzero(self._tables.nodes.kind[known:n] == DATASET) + known
-            places = np.full(n - known, -1, np.int32)
-            places[datasets - known] = np.arange(len(self._datasets), len(self._datasets) + len(datasets))
-            self._datasets, self._places = np.concatenate([self._datasets, datasets]), np.concatenate([self._places, places])
+            datasets = np.flatnonzero(self._tables.nodes.kind[known:n] == DATASET).astype(np.int32)
+            places = np.full(n - known, NONE, np.int32)
+            places[datasets] = np.arange(len(self._datasets), len(self._datasets) + len(datasets))
+            self._datasets, self._places = np.concatenate([self._datasets, datasets + known]), np.concatenate([self._places, places])
+            self._of_datasets = self._names.name[self._datasets]
+            if self._order is not self._by_name.order:
+                self._order, self._members = self._by_name.order, self._find_datasets(self._by_name.order)
         new = self._names.used[self._done :]
         if len(new):
             self._done += len(new)
@@ -351,9 +423,9 @@ def _weigh_by_place(name: str) -> dict[str, float]:
     return dict.fromkeys(split_name(path), OF_PATH) | dict.fromkeys(split_name(last), 1.0)
 
 
-def _mark_rows(postings: Postings, wanted: Flags, marked: Flags) -> None:
-    for segment in postings.list_segments(wanted):
-        score.mark_rows(*segment, marked.view(np.uint8))
+def _get_counted(shown: Shown | None) -> U8:
+    """By node: whether it counts; empty if all do."""
+    return _NO_FLAGS if shown is None else shown.nodes.view(np.uint8)
 
 
 def _compute_least(words: int) -> float:

@@ -7,19 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meshline.graph.index.arrays import I64
+from meshline.graph.index.arrays import F32, I64
 from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels.score import COVERED
 from meshline.graph.index.name_vectors import NO_ROOM, NOT_YET, NameVectors, convert_product
 from meshline.graph.index.results import Flags, Ints, Prepared
-from meshline.graph.index.vocabulary import F32
 from meshline.graph.model import KINDS, AssetKind
 
 _OF_DEVIATION = 1 / 80  # what a standard deviation above the mean counts in coverage, if no name covers anything (benchmarks/search.py)
 _OF_COVERED = 0.8  # the share of this that is lost if some name covers the whole question
 _FEW = 200  # names whose vectors a question makes itself, or does without until a server has made them
-_HAVE_VECTORS = np.array(
+HAVE_VECTORS = np.array(
     [kind in (AssetKind.DATASET, AssetKind.COLUMN, AssetKind.DATA_PRODUCT, AssetKind.DOMAIN) for kind in KINDS], np.bool_
 )  # by kind; names of jobs and owners are found by their words
 
@@ -85,9 +84,9 @@ class NearNames:
             return False
         return bool(convert_product(vectors.compare(text, np.array([row], np.int32)))[0] >= vectors.least_cosine)
 
-    def mark_kinds(self, rows: I64) -> Flags:
+    def mark_kinds(self, rows: Ints | I64) -> Flags:
         """Which of these assets are of a kind that is found by vectors."""
-        found: Flags = _HAVE_VECTORS[self._tables.nodes.kind[rows]]
+        found: Flags = HAVE_VECTORS[self._tables.nodes.kind[rows]]
         return found
 
     def _list_missing(self, visible: Flags | None) -> Ints:
@@ -104,7 +103,7 @@ class NearNames:
         """The texts that are names of assets which count, of a kind that is found by vectors."""
         nodes, size = self._names.nodes, self._names.texts
         if self._counted is None or self._counted[0] is not visible or (self._counted[1], len(self._counted[2])) != (nodes, size):
-            of_kind = _HAVE_VECTORS[self._tables.nodes.kind[:nodes]]
+            of_kind = HAVE_VECTORS[self._tables.nodes.kind[:nodes]]
             if visible is not None:
                 of_kind = of_kind & visible[:nodes]
             texts = np.zeros(size, np.bool_)

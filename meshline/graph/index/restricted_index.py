@@ -24,7 +24,7 @@ from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.restricted_lineage import RestrictedLineage
 from meshline.graph.index.restricted_names import RestrictedAssets, RestrictedNames, refuse_question
 from meshline.graph.index.restricted_ownership import RestrictedOwnership
-from meshline.graph.index.results import Direction, Flags, Hits, Ints, Prepared, StatedScope, View, WordMatch
+from meshline.graph.index.results import Direction, Flags, Hits, Ints, Prepared, RankedRows, StatedScope, View, WordMatch
 from meshline.graph.index.statistics import Size
 from meshline.graph.index.title_pairs import TitledNodes, TitlePairs
 from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType, Scope
@@ -101,10 +101,10 @@ class RestrictedIndex(LineageIndex):
         texts: Mapping[int, Sequence[float]],
         synonyms: Synonyms = NO_SYNONYMS,
         vectors: NameVectors | None = None,
-    ) -> Hits:
+    ) -> RankedRows:
         search = self._whole._name_search  # noqa: SLF001 - of the same class
         hits = search.find(text, [KINDS.index(kind) for kind in kinds], texts, self._shown_names, synonyms, vectors)
-        return hits.keep(self._visible[hits.nodes])
+        return hits.keep(self._visible[hits.rep[hits.rows]])
 
     def prepare_vectors(self, vectors: NameVectors) -> Prepared:
         return self._whole._name_search.prepare_vectors(vectors, self._shown_names)  # noqa: SLF001 - of the same class

@@ -10,6 +10,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from meshline.graph.index.arrays import NONE
+from meshline.graph.index.kernels import score
 from meshline.graph.model import EdgeType, FlowType, Json, Scope
 from meshline.graph.word_forms import Meaning, WordPlace
 
@@ -242,12 +244,8 @@ class WordMatch(NamedTuple):
     place: WordPlace
 
 
-STEPS = 1000  # of the score of a hit
-RANKS = STEPS + 1  # between the orders of two ranks
-
-
 class Hits(NamedTuple):
-    """The assets that a question finds, as arrays of equal length, in no order; an asset once for each of its names that fits."""
+    """Assets that a question finds, as arrays of equal length, in no order; an asset once for each of its names that fits."""
 
     nodes: Longs  # representatives
     rows: Longs  # the own node of the name that fits
@@ -263,13 +261,8 @@ class Hits(NamedTuple):
 
     def keep_best(self, most: int) -> Hits:
         """The best of them, of equal ones those that came first."""
-        if len(self.nodes) <= most:
-            return self
-        worst = int(np.searchsorted(np.cumsum(np.bincount(self.orders)), most))
-        better = self.orders < worst
-        equal = np.flatnonzero(self.orders == worst)[: most - int(np.count_nonzero(better))]
-        better[equal] = True
-        return self.keep(better)
+        best = list_best(self.rows, self.orders, most)
+        return Hits(self.nodes[best], self.rows[best], self.orders[best])
 
     def keep_distinct(self) -> Hits:
         """Each asset once, by the own node that fits best."""
@@ -278,3 +271,33 @@ class Hits(NamedTuple):
         kept = np.zeros(len(self.nodes), np.bool_)
         kept[places[first]] = True
         return self.keep(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class RankedRows:
+    """All that a question finds, as arrays of equal length, in no order: much more than any caller asks for."""
+
+    rows: Ints  # own nodes
+    orders: Ints  # as those of `Hits`
+    rep: Ints  # by node, not of these rows: its representative
+
+    def keep(self, kept: Flags) -> RankedRows:
+        return RankedRows(self.rows[kept], self.orders[kept], self.rep)
+
+    def keep_best(self, most: int) -> Hits:
+        """The best of them, of equal ones those that came first."""
+        best = list_best(self.rows, self.orders, most)
+        rows = self.rows[best]
+        return Hits(self.rep[rows].astype(np.int64), rows.astype(np.int64), self.orders[best])
+
+
+def list_best(rows: Ints | Longs, orders: Ints, most: int) -> Ints | Longs:
+    """The places of the `most` least orders in the order of the rows; of equal ones those of the least rows."""
+    if len(orders) <= most:
+        return np.argsort(rows)
+    found, equal = np.empty(most, np.int32), np.empty(score.BLOCK, np.int32)
+    counts, blocks = np.zeros(int(orders.max()) + 1, np.int32), np.zeros(int(rows.max()) // score.BLOCK + 1, np.int32)
+    n = score.list_best(rows.astype(np.int32, copy=False), orders, most, counts, blocks, found, equal)
+    equal = equal[equal != NONE]
+    found[n:] = equal[np.argsort(rows[equal])[: most - n]]
+    return found[np.argsort(rows[found])]

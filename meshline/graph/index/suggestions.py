@@ -68,6 +68,11 @@ class Ranks(NamedTuple):
     columns: I64  # that fit better by the name of their dataset, ascending
     is_exact: Flags  # of each of them: whether the whole last part of the text is its name
 
+    @property
+    def of_columns(self) -> I8:
+        """The ranks of `columns` by that."""
+        return np.where(self.is_exact, _EXACT, _BEGINNING).astype(np.int8)
+
     def rank(self, names: AssetNames, rows: I64) -> Ints:
         """The ranks of these assets; `BY_SOME` of those with a name in which not all words are."""
         ranks: Ints = np.full(len(rows), BY_SOME, np.int32)
@@ -75,8 +80,7 @@ class Ranks(NamedTuple):
             ranks[:] = self.by_name[names.name[rows]]
         if len(self.columns):
             at = np.minimum(np.searchsorted(self.columns, rows), len(self.columns) - 1)
-            by_dataset = np.where(self.is_exact[at], _EXACT, _BEGINNING)
-            ranks = np.where(self.columns[at] == rows, np.minimum(ranks, by_dataset), ranks)
+            ranks = np.where(self.columns[at] == rows, np.minimum(ranks, self.of_columns[at]), ranks)
         return ranks
 
 

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from meshline.graph.index.arrays import F32
 from meshline.graph.index.results import Ints
 from meshline.graph.word_forms import VOWELS, Meaning, count_letters, find_skeleton, find_stem, list_spellings, strip_accents
 
-F32 = npt.NDArray[np.float32]
 Letters = npt.NDArray[np.uint32]  # code points, shape (words, _WIDTH), 0 after the end
 
 _NO_LETTER = 1  # a code point that no word has

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index import LineageIndex
+from meshline.graph.index.kernels.score import RANKS
 from meshline.graph.index.name_vectors import NameVectors
-from meshline.graph.index.results import RANKS, Flags, Hits, Ints, Prepared, WordMatch
+from meshline.graph.index.results import Flags, Hits, Ints, Prepared, RankedRows, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms
@@ -78,6 +79,7 @@ def search_assets(
     words = index.list_search_words(text)
     vectors, use = choose_vectors(live, index, text) if words else (None, VectorUse.OFF)
     described = inherit_texts(index, read_described(live, index, words, scope.kinds)) if words else {}
+    hits: Hits | RankedRows
     if words:
         hits = index.search_names(text, scope.kinds, described, read_all_synonyms(live, index), vectors)
     else:
@@ -115,7 +117,9 @@ def _skip_entries(entries: Sequence[Entry], after: SortKey) -> Iterable[Entry]:
     return (entry for entry in entries if entry.key > after) if place is None else entries[place + 1 :]
 
 
-def choose_best(index: LineageIndex, hits: Hits, most: int, filter_hits: Callable[[Hits], Flags] | None = None) -> tuple[Hits, bool]:
+def choose_best(
+    index: LineageIndex, hits: Hits | RankedRows, most: int, filter_hits: Callable[[Hits], Flags] | None = None
+) -> tuple[Hits, bool]:
     """The best of the hits that are listed and that a filter keeps, and whether more are. Looks at others only as far as it needs to."""
     size = most + 1
     while True:
@@ -124,7 +128,7 @@ def choose_best(index: LineageIndex, hits: Hits, most: int, filter_hits: Callabl
         if filter_hits is not None:
             kept &= filter_hits(best)
         found = best.keep(kept).keep_distinct()
-        if len(found.nodes) > most or len(best.nodes) == len(hits.nodes):
+        if len(found.nodes) > most or len(best.rows) == len(hits.rows):
             return found.keep_best(most), len(found.nodes) > most
         size *= 4
 
