@@ -22,14 +22,14 @@ from meshline.app.access_requests import (
     Wish,
 )
 from meshline.app.access_rules import SEEING, AccessRules, Action, Rule, list_included, list_principals, name_principal
-from meshline.app.grant_effects import GrantEffect, judge_grant
+from meshline.app.grant_effects import GrantEffect, judge_grant, list_viewers
 from meshline.app.observed_grants import STEPS, GrantObserver
 from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput, LimitExceeded, NotFound, NotPermitted
 from meshline.governance.audit import AccessEvent, build_access_record
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, Json, get_current_micros
-from meshline.graph.queries.selection import Selector, SelectorKind, find_overlapping, format_selector, parse_selector
+from meshline.graph.queries.selection import Selector, SelectorKind, find_overlapping, find_selections, format_selector, parse_selector
 
 DAY = 86_400_000_000  # microseconds
 USUAL_DAYS = 30  # of access, if the asker names no end
@@ -79,7 +79,7 @@ class AccessDesk:
         self._notices = AccessNotices(
             access, to_deciders=self._settings.notify, to_webhook=self._settings.webhook, to_executor=self._settings.has_executor
         )
-        self._observer = GrantObserver(access.live)
+        self._observer = GrantObserver(access)
         self._judged = (-1, 0)  # the position of the register, and until when no request is due that has no new step
 
     # -- what callers do
@@ -130,11 +130,12 @@ class AccessDesk:
         if until is not None and not now < until <= request.until:
             raise InvalidInput(f"an end is later than now, and not later than asked for ({format_time(request.until)})", "until")
         restrictions = self.list_restrictions(request.wish)
-        lifts = tuple(sorted(selector for selector, excepted in restrictions.items() if self._is_excepted(actor, excepted)))
-        done = not restrictions or bool(request.approvers)
+        known = self._find_known(request.wish, restrictions)
+        lifts = tuple(sorted(one for one, excepted in restrictions.items() if one in known and self._is_excepted(actor, excepted)))
+        done = not known or bool(request.approvers)
         granted = RequestState.GRANTED if request.wish.kind is AccessKind.METADATA else RequestState.APPROVED
         state = granted if done else RequestState.OPEN
-        self._check_effect(request, lifts if done else tuple(restrictions))
+        self._check_effect(request, lifts if done else tuple(known))
         step = self._build_step(request, StepKind.APPROVE, actor, state, reason=reason, until=until, lifts=lifts)
         end = format_time(request.until if until is None else until)
         return self._append(request, step, AccessEvent.DECISION, now, decision="approved", reason=reason, until=end, state=state)
@@ -245,6 +246,32 @@ class AccessDesk:
 
     def list_restrictions(self, wish: Wish) -> Mapping[str, frozenset[str]]:
         """The restrictions of the rules that apply to some of what is asked for: who is excepted from each, by selector."""
+        excepted = self._list_concerned(wish)
+        with self._access.live.lock:
+            found = find_overlapping(self._access.live.index, parse_selector(wish.selector), list(excepted))
+        return {format_selector(selector): excepted[selector] for selector in found}
+
+    def _find_known(self, wish: Wish, restrictions: Iterable[str]) -> frozenset[str]:
+        """The restrictions because of which a request needs two deciders, of those that apply to it; of a domain or a product all.
+
+        The asker sees how many have decided. So what he does not see must not count: a restricted column of a dataset stays restricted,
+        and for a domain or a product it is enough that there are such restrictions, whether anything in it is restricted or not.
+        """
+        if parse_selector(wish.selector).kind is not SelectorKind.DATASET:
+            return frozenset(map(format_selector, self._list_concerned(wish)))
+        viewers = list_viewers(self._access, wish)
+        with self._access.live.lock:
+            selections, views = find_selections(self._access.live.index), [viewer.index for viewer in viewers]
+            chosen = selections.select(parse_selector(wish.selector))
+            found = set()
+            for restriction in restrictions:
+                nodes = selections.places.nodes[selections.select(parse_selector(restriction)) & chosen].tolist()
+                if any(all(view.assets.is_visible(node) for view in views) for node in nodes):
+                    found.add(restriction)
+            return frozenset(found)
+
+    def _list_concerned(self, wish: Wish) -> Mapping[Selector, frozenset[str]]:
+        """The restrictions of the rules that are about the action of a request, whatever they choose, each with who is excepted."""
         rules = self._access.rules
         if rules is None:
             return {}
@@ -255,9 +282,7 @@ class AccessDesk:
         for rule in rules.restrictions:
             for selector in rule.selectors if rule.actions.intersection(concerned) else ():
                 excepted[selector] = excepted.get(selector, rule.principals) & rule.principals
-        with self._access.live.lock:
-            found = find_overlapping(self._access.live.index, parse_selector(wish.selector), list(excepted))
-        return {format_selector(selector): excepted[selector] for selector in found}
+        return excepted
 
     def judge_grant(self, request: Request, lifts: Iterable[str] = ()) -> GrantEffect:
         """What a request grants, or would, if these restrictions are lifted besides those that are already."""

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from meshline.app.access import Access
 from meshline.app.access_requests import Wish
 from meshline.app.access_rules import AccessRules, Action, list_included, name_principal
 from meshline.app.tokens import Actor, Role
 from meshline.graph.index import LineageIndex
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.queries.selection import Selector, find_selections
 from meshline.graph.queries.visibility import Rights, compute_visible, select_ruled
 
@@ -56,6 +58,16 @@ def judge_grant(rules: AccessRules, index: LineageIndex, wish: Wish, selector: S
     ]
     himself = wish.principal == ":".join(name_principal(Actor(wish.asker, Role.READER)))
     return GrantEffect(tuple(dict.fromkeys(found)), not (wanted & shown).any(), certain=himself)
+
+
+def list_viewers(access: Access, wish: Wish) -> list[LiveGraph]:
+    """The graph as the asker of a request, and as its principal, see it, by what is recorded of them: with the role of a reader, and the
+    groups of the request. May take long: not under the graph's lock.
+
+    What the two see of a request must not depend on what either does not see.
+    """
+    asker = Actor(wish.asker, Role.READER, groups=wish.groups)
+    return [access.find_graph(actor) for actor in (asker, _build_actor(wish))]
 
 
 def _build_actor(wish: Wish) -> Actor:

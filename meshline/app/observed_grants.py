@@ -2,7 +2,11 @@
 
 A grant is seen if a reading of its source that began after the approval found that the principal may read all that was asked for. It is
 gone if no source states it any more, and the source by which it was seen has since been read to its end, with all rights, and still
-describes the dataset. So a source that cannot be read, or reads no grants, decides nothing.
+describes the dataset. So a source that cannot be read, or reads no grants, decides nothing; and a right that its last reading left out,
+because it was of some tables only, proves no grant.
+
+What is asked for of a domain or a product are the datasets in it that the asker and the principal see: they see the state of the request,
+which must not depend on a dataset that is hidden from them.
 
 Who is the principal of a grant follows from the names of owners alone, as what a caller owns does (`default: own` of access rules): that
 of the principal, those of its groups, and teams of which sources name it as one of their people. Nothing else is guessed.
@@ -11,18 +15,21 @@ of the principal, those of its groups, and teams of which sources name it as one
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from meshline.app.access import Access
 from meshline.app.access_notices import format_time
 from meshline.app.access_requests import AccessKind, Request, RequestState, SeenRights, StepKind
+from meshline.app.grant_effects import list_viewers
 from meshline.graph.index import Edge, LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, get_current_micros
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, Scope, get_current_micros
 from meshline.graph.naming import PERSON, TEAM, parse_owner
 from meshline.graph.queries.assets import Attributes, read_attributes
-from meshline.graph.queries.selection import find_selections, list_owners, parse_selector
+from meshline.graph.queries.selection import SelectorKind, find_selections, list_owners, parse_selector
 from meshline.ingest.sources.base import FOR_MEMBERS, RIGHTS
+from meshline.ingest.sources.reading_loader import read_left_out
 from meshline.ingest.sources.sync_status import Status, read_status
 
 MOST_DATASETS = 500  # of a request that syncs can grant: each step names them
@@ -44,9 +51,10 @@ class Observation(NamedTuple):
 class GrantObserver:
     """Compares requests for data with the graph. Not to be called under the graph's lock."""
 
-    def __init__(self, live: LiveGraph, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, access: Access, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock`: seconds."""
-        self._live = live
+        self._access = access
+        self._live = access.live
         self._clock = clock
         self._state: tuple[object, ...] | None = None
         self._next = 0.0
@@ -62,22 +70,31 @@ class GrantObserver:
         due = [active[id_] for id_ in self._watched if id_ in active and _is_due(active[id_], self._watched[id_], statuses)]
         if not due:
             return []
+        left_out = {source: read_left_out(self._live.store, source) for source in statuses}  # after the statuses: not older than they are
         self._live.refresh()  # the graph is then as new as the statuses: a right that is gone by them is gone from it
+        viewers = self._list_viewers(due)
         with self._live.lock:
-            found = _Look(self._live, self._live.index)
+            found = _Look(self._live, self._live.index, viewers, left_out)
             return [one for request in due if (one := found.find_news(request, statuses)) is not None]
 
     def _find_watched(self, active: Mapping[str, Request]) -> bool:
         """Whether a sync of some sources can decide any of the requests. The graph is only looked at when it, or a request, has changed."""
-        state = (self._live.index, self._live.index.revision, tuple((one.id, len(one.steps)) for one in active.values()))
+        requests = tuple((one.id, len(one.steps)) for one in active.values())
+        state = (self._live.index, self._live.index.revision, requests, self._access.rules)
         if state != self._state and self._clock() >= self._next:
             begun = self._clock()
+            viewers = self._list_viewers(active.values())
             with self._live.lock:
-                look = _Look(self._live, self._live.index)
+                look = _Look(self._live, self._live.index, viewers, {})
                 self._watched = {id_: sources for id_, request in active.items() if (sources := look.list_sources(request))}
             self._state = state
             self._next = self._clock() + PAUSE * (self._clock() - begun)
         return bool(self._watched)
+
+    def _list_viewers(self, requests: Iterable[Request]) -> dict[str, list[LiveGraph]]:
+        """By request for more than one dataset: the graph as those see it who see its state."""
+        several = (one for one in requests if parse_selector(one.wish.selector).kind is not SelectorKind.DATASET)
+        return {one.id: list_viewers(self._access, one.wish) for one in several}
 
 
 class _Readers(NamedTuple):
@@ -88,11 +105,19 @@ class _Readers(NamedTuple):
 
 
 class _Look:
-    """One look at a state of the graph. Under its lock."""
+    """One look at a state of the graph. Under its lock.
 
-    def __init__(self, live: LiveGraph, index: LineageIndex) -> None:
+    `viewers`: by request for more than one dataset, see `GrantObserver`; `left_out`: by source, the scopes of rights that its last reading
+    left out.
+    """
+
+    def __init__(
+        self, live: LiveGraph, index: LineageIndex, viewers: Mapping[str, Sequence[LiveGraph]], left_out: Mapping[str, Collection[Scope]]
+    ) -> None:
         self._live = live
         self._index = index
+        self._viewers = viewers
+        self._left_out = left_out
         self._attributes: dict[int, Attributes] = {}
 
     def list_sources(self, request: Request) -> frozenset[str]:
@@ -145,7 +170,7 @@ class _Look:
                     for dataset, node in nodes.items()
                     if node is not None
                     and node in asked
-                    and not self._list_stating(node, request, readers)
+                    and not self._list_stating(node, request, readers, {})
                     and not self._is_open(node, one.source)
                 ],
             )
@@ -170,7 +195,7 @@ class _Look:
             return {}
         found: dict[int, frozenset[str]] = {}
         for dataset in datasets:
-            stating = self._list_stating(dataset, request, readers)
+            stating = self._list_stating(dataset, request, readers, self._left_out)
             if not stating:
                 return {}
             found[dataset] = stating
@@ -184,8 +209,9 @@ class _Look:
         selections = find_selections(index)
         places = selections.places
         chosen = selections.select(parse_selector(wish.selector))[places.datasets]
+        views = [viewer.index for viewer in self._viewers.get(request.id, ())]
         found: list[int] = places.nodes[places.datasets[chosen]].tolist()
-        return found
+        return [dataset for dataset in found if all(view.assets.is_visible(dataset) for view in views)]
 
     def _list_readers(self, request: Request) -> _Readers:
         """The owners that are the principal of a request, or a group of it."""
@@ -199,15 +225,21 @@ class _Look:
         )
         return _Readers(nodes, "" if kind == "group" else parse_owner(name).name)
 
-    def _list_stating(self, dataset: int, request: Request, readers: _Readers) -> frozenset[str]:
-        """The sources that state that one of the readers, or a team with one of them, may read all of a dataset."""
-        whole = self._keep_fitting(dataset, request, readers)
+    def _list_stating(self, dataset: int, request: Request, readers: _Readers, left_out: Mapping[str, Collection[Scope]]) -> frozenset[str]:
+        """The sources that state that one of the readers, or a team with one of them, may read all of a dataset, but in scopes that are
+        left out.
+        """
+
+        def keep(asset: int) -> list[Edge]:
+            return [edge for edge in self._keep_fitting(asset, request, readers) if not self._is_left_out(edge, left_out)]
+
+        whole = keep(dataset)
         if whole:
             return frozenset(map(self._get_source, whole))
         columns = self._index.assets.list_columns(dataset)
         by_source: dict[str, int] = {}
         for column in columns:
-            stating = {self._get_source(edge) for edge in self._keep_fitting(column, request, readers)}
+            stating = {self._get_source(edge) for edge in keep(column)}
             if not stating:
                 return frozenset()  # and the other columns need no look
             for source in stating:
@@ -248,6 +280,10 @@ class _Look:
         wanted = sorted({node for node in owners if node not in self._attributes})
         if wanted:
             self._attributes.update(zip(wanted, read_attributes(self._live, self._index, wanted), strict=True))
+
+    def _is_left_out(self, edge: Edge, left_out: Mapping[str, Collection[Scope]]) -> bool:
+        stated = self._index.changes.get_scope(edge.scope_id)
+        return stated.scope in left_out.get(stated.source, ())
 
     def _get_source(self, edge: Edge) -> str:
         return self._index.changes.get_scope(edge.scope_id).source

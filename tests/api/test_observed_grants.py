@@ -15,21 +15,26 @@ from meshline.app import observed_grants
 from meshline.app.access_decisions import DeskSettings
 from meshline.app.tokens import Actor, Role
 from meshline.governance import audit
+from meshline.graph.content import encode_facts
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import EdgeType, build_dataset_key, build_owner_key, get_current_micros
+from meshline.graph.model import AssetKey, EdgeType, build_dataset_key, build_owner_key, get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
+from meshline.ingest.sources.base import RIGHTS, Entry, Reading
 from meshline.ingest.sources.ranger.source import Ranger
-from meshline.ingest.sources.sync import SyncOutcome, sync_source
+from meshline.ingest.sources.read_right import ReadRight, build_right_facts
+from meshline.ingest.sources.sync import SyncOutcome, record_sync, sync_source
 from meshline.ingest.sources.sync_status import Status, read_status, save_status
 from meshline.ingest.sources.target import LocalTarget
 from tests.api.test_access_deadlines import Server, list_events, open_server
 from tests.api.test_access_requests import (  # noqa: F401 - a fixture
     ASK,
+    CARDS,
     CONFIRM,
     DECIDE,
     LIST,
+    PAID,
     PAULA,
     PAY,
     RATES,
@@ -63,6 +68,14 @@ class Desk(Server):
         assert done.refused is broken
         self.look()
         return done
+
+    def read_some(self, *datasets: AssetKey) -> None:
+        """Read who may read some tables of a catalog, which is Sally, and let the server look at what has come."""
+        facts = [build_right_facts(one, [ReadRight("sally")], lambda name: (build_owner_key(name), None)) for one in datasets]
+        entries = [Entry((RIGHTS, *one.parts), encode_facts(stated)) for one, stated in zip(datasets, facts, strict=True)]
+        reading = Reading("unity/lake", entries, has_read_rights=lambda: True)
+        record_sync(LocalTarget(self.live, Naming()), reading.source, lambda: LocalTarget(self.live, Naming()).load(reading))
+        self.look()
 
     def look(self) -> None:
         self.register.refresh()
@@ -175,20 +188,65 @@ def test_groups_of_the_asker_count(desk: Desk, granted: str, *, expected: bool) 
     assert next(one["state"] for one in desk.ask(asker, LIST)["nodes"]) == ("GRANTED" if expected else "APPROVED")
 
 
-def test_all_datasets_of_a_domain_are_needed(desk: Desk) -> None:
+def test_all_datasets_of_a_domain_that_the_asker_sees_are_needed(desk: Desk) -> None:
+    mesh.commit_statements(desk.live, mesh.build_asset_statement(PAID, tags=["listed"]))  # cards stay hidden, and do not count
     id_ = desk.ask_for(PAY)
-    some = build_policy({"database": "pay", "table": ["rates", "paid"], "column": "*"}, policyItems=[allow("user:sally")])
+    some = allow_rates("user:sally")
     desk.sync(some)
     assert desk.show(id_)[0] == "APPROVED"
-    rest = build_policy({"database": "pay", "table": "cards", "column": ["a", "b"]}, policyItems=[allow("user:sally")])  # all columns
+    rest = build_policy({"database": "pay", "table": "paid", "column": ["a", "b"]}, policyItems=[allow("user:sally")])  # all columns
     desk.sync(some, rest)
     assert desk.show(id_)[0] == "GRANTED"
     late = build_dataset_key("wh", "pay.late")
-    mesh.commit_statements(desk.live, mesh.build_schema_statement(late, "a"))
+    mesh.commit_statements(desk.live, mesh.build_schema_statement(late, "a"), mesh.build_asset_statement(late, tags=["listed"]))
     desk.sync(some, rest)
     assert desk.show(id_)[0] == "GRANTED"  # what is new was not granted, and so not revoked
     desk.sync(some)
     assert desk.show(id_)[0] == "REVOKED"
+
+
+@pytest.mark.parametrize("kind", ["METADATA", "DATA"])
+def test_what_is_hidden_from_the_asker_changes_nothing_of_a_request(rules: Path, kind: str) -> None:  # noqa: F811
+    """Two worlds: in one the domain has datasets that he may not see, one of which is restricted."""
+    worlds: list[list[Any]] = []
+    hidden = {PAID, CARDS}
+    for others in (True, False):
+        statements = [*list_statements()] if others else [*list_statements(hidden)]
+        live = mesh.build_graph(*statements)
+        desk = open_desk(live, rules)
+        id_ = desk.ask(SALLY, ASK, asset=PAY.id, kind=kind)["id"]
+        shown = [show_request(desk)]
+        for decider in (PAULA, STEWARD):
+            desk.ask(decider, DECIDE, id=id_)
+            shown.append(show_request(desk))
+        desk.sync(allow_rates("user:sally"))
+        shown.append(show_request(desk))
+        desk.sync()
+        shown.append(show_request(desk))
+        worlds.append(shown)
+        live.store.close()
+    assert worlds[0] == worlds[1]
+    expected = {"METADATA": ["OPEN", "OPEN", "GRANTED"], "DATA": ["OPEN", "OPEN", "APPROVED", "GRANTED", "REVOKED"]}[kind]
+    assert [*dict.fromkeys(one["state"] for one in worlds[0])] == [*dict.fromkeys(expected)]
+
+
+def show_request(desk: Desk) -> dict[str, Any]:
+    """What Sally sees of her request, without names and times that are other ones in each run."""
+    (found,) = desk.ask(SALLY, LIST)["nodes"]
+    steps = [{**step, "reason": (step["reason"] or "").partition(" at ")[0]} for step in found["steps"]]
+    return {**found, "id": "", "until": "", "steps": steps}
+
+
+def test_a_right_that_the_last_reading_left_out_proves_no_grant(desk: Desk) -> None:
+    """As of a catalog of which only some tables are read any more: what was stated of others stays."""
+    desk.read_some(RATES, PAID)
+    id_ = desk.ask_for()
+    desk.read_some(PAID)
+    assert desk.show(id_) == ("APPROVED", [])
+    desk.read_some(RATES)
+    assert desk.show(id_) == ("GRANTED", ["OBSERVE by meshline"])
+    desk.read_some(PAID)
+    assert desk.show(id_)[0] == "GRANTED"  # nor is it a revocation
 
 
 def test_another_action_is_fulfilled_by_the_role_that_it_names(desk: Desk) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, StoreCorrupt
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Scope, Statement
 from meshline.graph.store.base import Batch, RunReader, Store
-from meshline.ingest.sources.base import Entry, Item, Reading, Refusal
+from meshline.ingest.sources.base import RIGHTS, Entry, Item, Reading, Refusal
 
 if TYPE_CHECKING:  # a command that only parses a file does not wait for the index to be imported
     from meshline.graph.live_graph import LiveGraph
@@ -97,6 +97,8 @@ class _Loader:
             record_retracted(self._graph.store, self._source, {**self._retracted, **dict.fromkeys(retracted, self._time)})
         self._batch += [Statement(self._source, scope, self._time, EMPTY) for scope in retracted]
         self._commit()
+        left = set(missing).difference(retracted)
+        record_left_out(self._graph.store, self._source, sorted(scope for scope in left if scope[0] == RIGHTS))
         if self._reading.remember is not None:
             save_memory(self._graph.store, self._source, self._reading.remember())
         return Loading(
@@ -180,6 +182,24 @@ def record_retracted(store: Store, source: str, scopes: Mapping[Scope, int]) -> 
     store.commit(build)
 
 
+def read_left_out(store: Store, source: str) -> frozenset[Scope]:
+    """The scopes of rights to read that a source states and that its last reading left out, because it was not of all tables.
+
+    Raises StoreUnavailable, StoreCorrupt.
+    """
+    try:
+        return frozenset(msgspec.json.decode(store.read_setting(_format_left_out_key(source)) or "[]", type=list[Scope]))
+    except msgspec.MsgspecError as error:
+        raise StoreCorrupt(f"what the last reading of {source} left out cannot be read ({error}): sync it again") from error
+
+
+def record_left_out(store: Store, source: str, scopes: Sequence[Scope]) -> None:
+    """Record what a reading left out."""
+    text = msgspec.json.encode(scopes).decode()
+    if text != (store.read_setting(_format_left_out_key(source)) or "[]"):
+        store.write_setting(_format_left_out_key(source), text)
+
+
 def advance_clock(store: Store, source: str, time: int) -> None:
     """Let the source's next statements take effect after a time (microseconds), or after the recorded one if that is later."""
     store.commit(
@@ -193,6 +213,10 @@ def _format_memory_key(source: str) -> str:
 
 def _format_retracted_key(source: str) -> str:
     return f"gone:{source}"
+
+
+def _format_left_out_key(source: str) -> str:
+    return f"left-out:{source}"
 
 
 def _format_clock_key(source: str) -> str:
