@@ -153,8 +153,15 @@ def _compute_digest() -> str:
 
 def _convert_type(types: Any, name: Any) -> Any:
     """The numba type of an argument of `register_kernel`."""
-    dtypes = {"I8": types.int8, "U8": types.uint8, "I32": types.int32, "U32": types.uint32, "I64": types.int64, "U64": types.uint64}
-    dtypes |= {"F32": types.float32}
+    dtypes = {
+        "I8": types.int8,
+        "U8": types.uint8,
+        "I32": types.int32,
+        "U32": types.uint32,
+        "I64": types.int64,
+        "U64": types.uint64,
+        "F32": types.float32,
+    }
     if name == "int":
         return types.int64
     if isinstance(name, str):
