@@ -97,17 +97,21 @@ def run(size: Size, _: Meshes) -> Iterator[Figure]:
 
 
 def measure_cases(cases: list[str], rounds: int) -> list[Case]:
-    result = subprocess.run(["node", "run.mjs", str(rounds), *cases], cwd=FOLDER, check=True, capture_output=True, text=True)
+    result = subprocess.run(["node", "run.mjs", str(rounds), *cases], cwd=FOLDER, check=False, capture_output=True, text=True)
+    if result.returncode:
+        message = f"{FOLDER / 'run.mjs'} ended with {result.returncode}:\n{result.stderr[-3000:]}"
+        raise RuntimeError(message)
     return [msgspec.convert(json.loads(line), Case) for line in result.stdout.splitlines()]
 
 
 def install_peers() -> None:
-    """React Flow, cytoscape and what builds and opens the page; the page itself goes without them."""
+    """React Flow, cytoscape and what builds and opens the page, which goes without them; and what our canvas needs of the page's own."""
     if shutil.which("npm") is None:
         message = "the benchmark of the explorer needs Node with npm, and Chromium"
         raise RuntimeError(message)
-    if not (FOLDER / "node_modules").exists():
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--silent"], cwd=FOLDER, check=True)
+    for folder in (FOLDER.parent, FOLDER):
+        if not (folder / "node_modules").exists():
+            subprocess.run(["npm", "ci", "--ignore-scripts", "--silent"], cwd=folder, check=True)
 
 
 LIMITS = """\

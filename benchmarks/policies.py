@@ -35,7 +35,8 @@ personal data (`pii-readers`), with five rights to each dataset, of 200 roles of
 TAGGED = 500  # one column in so many
 EVENTS = {Size.TINY: 5, Size.QUICK: 50, Size.FULL: 100}
 EVALUATION, REST = 25e-6, 0.5  # seconds
-AN_EVENT = 0.01  # of all of it
+# Of all of it. In a small mesh, where all of it is 0.2 s of processor, following the graph alone, without a policy, takes 0.01 of that.
+AN_EVENT = {Size.TINY: 0.1, Size.QUICK: 0.1, Size.FULL: 0.01}
 ROLES, READERS, ALLOWED = 200, 5, 160  # roles, rights of each dataset, roles that may read personal data
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -70,7 +71,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         ours=median(costs) * 1000,
         reference=everything * 1000,
         against="all of it",
-        goal=build_maximum(AN_EVENT),
+        goal=build_maximum(AN_EVENT[size]),
         more={"events": EVENTS[size], "most, ms": round(max(costs) * 1000, 1)},
     )
     yield from _measure_readers(live, mesh, last, EVENTS[size])

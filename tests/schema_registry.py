@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +10,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 import httpx
-import pytest
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "servers" / "apicurio.py"
+from tests.servers import run_server_script
 
 
 class RegistryServer(NamedTuple):
@@ -51,13 +48,6 @@ class RegistryServer(NamedTuple):
 
 @contextmanager
 def registry_server(home: Path) -> Iterator[RegistryServer]:
-    """Run a registry; a missing requirement is a failure, not a skip."""
-    with subprocess.Popen([sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            if not url:
-                pytest.fail("no schema registry can be had: see above", pytrace=False)
-            yield RegistryServer(url)
-        finally:
-            process.terminate()
+    """Run a registry."""
+    with run_server_script("apicurio", home) as url:
+        yield RegistryServer(url)

@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,10 @@ import pytest
 from meshline.graph.store.neo4j.connection import Address
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "servers" / "neo4j.py"
+PATIENCE = (
+    600.0  # seconds within which a server is ready: on a loaded machine it takes ten times as long, and one that ends is reported at once
+)
+LOG_LINES = 20  # that a failure shows
 GIVEN = "MESHLINE_TEST_NEO4J_URL"  # a Neo4j that tests may wipe, instead of one of their own
 
 
@@ -73,6 +79,45 @@ def neo4j_server(home: Path, *, own: bool = False) -> Iterator[Neo4jServer]:
     finally:
         server.stop()
         shutil.rmtree(home)
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path, seconds: float = PATIENCE) -> None:
+    """Return once a GET request to an address is answered with 200. If it is not, or the process ends, fail with the end of its log."""
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(address, timeout=30):
+                return
+        except OSError:
+            time.sleep(0.1)
+    why = f"did not answer within {seconds:g} s" if process.returncode is None else f"ended with {process.returncode}"
+    last = "\n".join(log.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES:])
+    pytest.fail(f"{address}: the server {why}; its log ends with:\n{last}", pytrace=False)
+
+
+@contextmanager
+def run_server_script(name: str, home: Path, **environment: str) -> Iterator[str]:
+    """The address that scripts/servers/NAME.py prints once its server answers. What it needs and is missing is a failure, not a skip."""
+    log = home / f"{name}-script.log"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT.with_name(f"{name}.py")), str(home)],
+            stdout=subprocess.PIPE,
+            stderr=out,
+            text=True,
+            env={**os.environ, **environment},
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            if not address:
+                pytest.fail(log.read_text("utf-8", errors="replace").strip(), pytrace=False)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
 
 
 def script(*arguments: str) -> dict[str, object]:

@@ -32,7 +32,6 @@ import venvs
 
 HERE = Path(__file__).resolve().parent / "airflow"
 TABLES = HERE / "tables.sql"
-START_SECONDS = 300.0
 ENDED = ("success", "failed")
 
 
@@ -52,7 +51,7 @@ class Server:
         self._wait(lambda: not self._ask(f"dags/{name}")["is_paused"], f"the DAG {name} is not there")
         self._ask(f"dags/{name}/dagRuns", {"dag_run_id": f"night_of_{name}", "logical_date": None})
 
-    def wait_for_runs(self, names: Sequence[str], seconds: float = 600) -> dict[str, str]:
+    def wait_for_runs(self, names: Sequence[str], seconds: float = 2 * process.PATIENCE) -> dict[str, str]:
         """The states of the runs of DAGs, once each has one that ended."""
         found: dict[str, str] = {}
 
@@ -72,7 +71,7 @@ class Server:
             found: dict[str, Any] = json.load(answer)
             return found
 
-    def _wait(self, ready: Any, otherwise: str, seconds: float = 120) -> None:
+    def _wait(self, ready: Any, otherwise: str, seconds: float = process.PATIENCE) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             with suppress(urllib.error.URLError):
@@ -99,7 +98,7 @@ def start(home: Path, database: str, shop: str, settings: str) -> Server:
     }
     process.report("Airflow makes its database and starts (about a minute)")
     started = process.start([str(folder / "bin" / "airflow"), "standalone"], log, environment, home)
-    process.wait_until_ready(started, lambda: is_answering(url), log, START_SECONDS)
+    process.wait_until_ready(started, lambda: is_answering(url), log)
     with urllib.request.urlopen(f"{url}/auth/token", timeout=60) as answer:
         token = json.load(answer)["access_token"]
     return Server(url, token, home, folder, started, log)

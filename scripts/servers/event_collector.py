@@ -8,6 +8,7 @@ with event_collector.collect_events() as collector:
 from __future__ import annotations
 
 import gzip
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import process
 
+ENDS = ("COMPLETE", "FAIL", "ABORT")
 MAX_BYTES = 64 * 2**20  # of one request
 
 
@@ -33,13 +35,20 @@ class Collector:
             self.lines.append(line)
             self.received_at = time.monotonic()
 
-    def wait_until_quiet(self, seconds: float, most: float = 60) -> None:
-        """Return once nothing has come for some seconds: producers send after their answer to the client."""
-        end = time.monotonic() + most
-        while time.monotonic() < min(end, self.received_at + seconds):
+    def wait_until_quiet(self, seconds: float, most: float = process.PATIENCE) -> None:
+        """Return once the end of each run has come, and nothing else for some seconds: producers send after their answer to the client."""
+        end, begun = time.monotonic() + most, time.monotonic()
+        while (left := self._list_unended()) or time.monotonic() < max(begun, self.received_at) + seconds:
+            if time.monotonic() >= end:
+                raise process.ServerError(f"events still come after {most:g} s, and the ends of {len(left)} runs are missing: {left[:5]}")
             time.sleep(0.1)
-        if time.monotonic() >= end:
-            raise process.ServerError(f"events still come after {most:g} s")
+
+    def _list_unended(self) -> list[str]:
+        """The jobs of runs that have begun, and whose end has not come."""
+        with self._lock:
+            events = [json.loads(line) for line in self.lines]
+        ended = {event["run"]["runId"] for event in events if event.get("eventType") in ENDS}
+        return [event["job"]["name"] for event in events if "run" in event and event["run"]["runId"] not in ended]
 
 
 @contextmanager

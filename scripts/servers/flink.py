@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import string
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,10 +41,10 @@ CONFIG = {
     "restart-strategy.type": "none",  # a job that fails does so at once
 }
 ENDLESS = "live_orders"  # is cancelled after SECONDS; any other job after LONGEST, which is an error
-SECONDS, LONGEST = 15, 180
+SECONDS, LONGEST = 15, 600
 
 
-def run_jobs(home: Path, settings: str, places: Mapping[str, str], seconds: float = 600) -> None:
+def run_jobs(home: Path, settings: str, places: Mapping[str, str], seconds: float = 2 * process.PATIENCE) -> None:
     """Run the jobs one after the other. The topics that they read exist."""
     iceberg_rest.require_compiler()
     jars = maven.ensure_jars("flink", HERE / "pom.xml")
@@ -62,11 +61,4 @@ def run_jobs(home: Path, settings: str, places: Mapping[str, str], seconds: floa
     flags = [*JAVA_FLAGS, *(f"--add-opens={one}" for one in OPENED)]
     command = [maven.find_java(), *flags, "-cp", f"{jars}/*", str(MAIN), str(home / "conf"), *scripts]
     log = home / "flink.log"
-    started = process.start(command, log, cwd=home)
-    try:
-        if started.wait(seconds):
-            raise process.ServerError(f"Flink ended with {started.returncode}; {log} ends with:\n{process.read_log_end(log)}")
-    except subprocess.TimeoutExpired as error:
-        raise process.ServerError(f"Flink did not end within {seconds:g} s; {log} ends with:\n{process.read_log_end(log)}") from error
-    finally:
-        process.stop(started.pid)
+    process.run_tool("Flink", command, log, {}, home, seconds)

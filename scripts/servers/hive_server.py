@@ -48,7 +48,7 @@ def start(home: Path, jars: Path | None = None) -> Metastore:
     port = process.find_free_port()
     command = [maven.find_java(), *JAVA_FLAGS, f"-Dderby.stream.error.file={home / 'derby.log'}", "-cp", f"{home}:{jars}/*", MAIN]
     started = process.start([*command, "-p", str(port)], log, cwd=home)
-    process.wait_until_ready(started, lambda: is_answering(port), log, seconds=240)
+    process.wait_until_ready(started, lambda: is_answering(port), log)
     return Metastore(f"thrift://127.0.0.1:{port}", warehouse, started, log)
 
 

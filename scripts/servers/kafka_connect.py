@@ -28,7 +28,6 @@ import process
 HERE = Path(__file__).resolve().parent / "kafka-connect"
 MAIN = "org.apache.kafka.connect.cli.ConnectStandalone"
 JAVA_FLAGS = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-START_SECONDS = 180.0
 
 
 def start(home: Path, kafka: str) -> process.Server:
@@ -50,7 +49,7 @@ def start(home: Path, kafka: str) -> process.Server:
     config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     started = process.start([maven.find_java(), *JAVA_FLAGS, "-cp", f"{lib}/*", MAIN, str(config)], log, cwd=home)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: is_answering(url), log, START_SECONDS)
+    process.wait_until_ready(started, lambda: is_answering(url), log)
     return process.Server(url, started, log)
 
 
@@ -77,7 +76,7 @@ def put_connector(worker: process.Server, name: str, config: Mapping[str, str]) 
         raise process.ServerError(f"Kafka Connect refuses {name}: {error.read().decode(errors='replace')[:1000]}") from error
 
 
-def wait_until_running(worker: process.Server, name: str, seconds: float = 60) -> None:
+def wait_until_running(worker: process.Server, name: str, seconds: float = process.PATIENCE) -> None:
     """Return once the connector and its task run. Raises ServerError if one of them fails, or the time is over."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

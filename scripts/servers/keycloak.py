@@ -24,7 +24,6 @@ ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
 ADMIN = "admin"
 MARKER = "keycloak"
 READY = "/realms/master/.well-known/openid-configuration"
-START_SECONDS = 300.0  # the first one builds the server; on a busy machine it took more than three minutes
 
 
 def unpack(file: Path, folder: Path) -> Path:
@@ -53,9 +52,7 @@ def start(home: Path) -> process.Server:
     options = ["--http-host=127.0.0.1", f"--http-port={port}", "--import-realm", "--log-level=warn"]
     started = process.start(["bash", str(folder / "bin" / "kc.sh"), "start-dev", *options], log, environment)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(
-        started, lambda: process.is_answering(f"{url}/realms/master/.well-known/openid-configuration"), log, START_SECONDS
-    )
+    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/realms/master/.well-known/openid-configuration"), log)
     return process.Server(url, started, log)
 
 

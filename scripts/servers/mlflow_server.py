@@ -18,7 +18,6 @@ import process
 import venvs
 
 HERE = Path(__file__).resolve().parent
-START_SECONDS = 180.0
 
 
 def ensure_environment() -> Path:
@@ -35,7 +34,7 @@ def start(home: Path) -> process.Server:
     command += ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}", "--artifacts-destination", str(home / "artifacts")]
     started = process.start(command, log, {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"})
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/health"), log, START_SECONDS)
+    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/health"), log)
     return process.Server(url, started, log)
 
 

@@ -61,7 +61,7 @@ class Options(NamedTuple):
     password: str = ""
     heap: str = "512m"
     quick: bool = False
-    seconds: float = 180
+    seconds: float = process.PATIENCE
 
 
 def start(home: Path, options: Options) -> Server:

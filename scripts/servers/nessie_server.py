@@ -61,7 +61,7 @@ def start(home: Path, s3: str) -> process.Server:
     command = [find_java(), *flags, *(f"-D{name}={value}" for name, value in settings.items()), "-jar", str(jar)]
     started = process.start(command, log, cwd=home)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/iceberg/v1/config"), log, seconds=240)
+    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/iceberg/v1/config"), log)
     return process.Server(url, started, log)
 
 

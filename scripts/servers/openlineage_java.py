@@ -18,7 +18,7 @@ MAIN = HERE / "SendEvents.java"
 JAVA_FLAGS = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
-def send_events(home: Path, settings: str, seconds: float = 120) -> str:
+def send_events(home: Path, settings: str, seconds: float = process.PATIENCE) -> str:
     """Send the events; return what the program wrote. Raises ServerError if it ends with an error, or logs one."""
     iceberg_rest.require_compiler()
     jars = maven.ensure_jars("openlineage-java", HERE / "pom.xml")

@@ -38,7 +38,6 @@ PLATFORMS = {
 }
 USER = "postgres"  # of the database
 ROOTLESS = "nobody"  # codespell:ignore nobody - the user of the system that root becomes
-START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def start(home: Path, settings: Mapping[str, str] | None = None) -> Server:
     }
     command = [str(binaries / "bin" / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in options.items())]
     started = process.start(command, log, user=user, cwd=folder)
-    process.wait_until_ready(started, lambda: is_answering(port), log, START_SECONDS)
+    process.wait_until_ready(started, lambda: is_answering(port), log)
     return Server(f"postgresql://{USER}:{password}@127.0.0.1:{port}/postgres", started, log, folder)
 
 

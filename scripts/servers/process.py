@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 LOG_LINES = 15  # of the log, shown when a start fails
+# Within which a server answers or a step ends: ten times what the slowest takes on an idle machine, for on a loaded one it takes that.
+# It is waited for in vain only where a process hangs; one that ends is reported at once.
+PATIENCE = 900.0
 PORTS = range(20_000, 32_000)
 
 
@@ -84,16 +87,22 @@ def start(
         )
 
 
-def run_tool(name: str, command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> None:
-    """Run a command to its end, its output in `log`. Raises ServerError with the end of the log if it fails."""
+def run_tool(name: str, command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path, seconds: float = PATIENCE) -> None:
+    """Run a command to its end, its output in `log`. Raises ServerError with the end of the log if it fails, or the time is over."""
     begun = time.monotonic()
-    code = start(command, log, env, cwd).wait()
+    started = start(command, log, env, cwd)
+    try:
+        code = started.wait(seconds)
+    except subprocess.TimeoutExpired as error:
+        raise ServerError(f"{name} did not end within {seconds:g} s; {log} ends with:\n{read_log_end(log)}") from error
+    finally:
+        stop(started.pid)
     if code:
         raise ServerError(f"{name} ended with {code}; {log} ends with:\n{read_log_end(log)}")
     report(f"{name} is done in {time.monotonic() - begun:.0f} s")
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, seconds: float = 120) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, seconds: float = PATIENCE) -> None:
     """Return once `ready()`; if the process ends or the time is over, stop it and raise with the end of its log."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

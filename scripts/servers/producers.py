@@ -50,7 +50,7 @@ class Meshline:
         _run_meshline("export", "openlineage", "--store", self.store, "--output", str(file))
         return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
-    def wait_for_events(self, complete: Callable[[list[Event]], bool], seconds: float = 120) -> list[Event]:
+    def wait_for_events(self, complete: Callable[[list[Event]], bool], seconds: float = process.PATIENCE) -> list[Event]:
         """The events once they are complete. Raises ServerError if they are not in time."""
         end = time.monotonic() + seconds
         while not complete(events := self.read_events()):

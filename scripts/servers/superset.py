@@ -24,7 +24,6 @@ import venvs
 
 HERE = Path(__file__).resolve().parent
 ADMIN = "admin"
-START_SECONDS = 300.0
 CONFIG = """\
 SECRET_KEY = {secret!r}
 SQLALCHEMY_DATABASE_URI = {database!r}
@@ -57,13 +56,11 @@ def start(home: Path) -> process.Server:
     admin = ["--username", ADMIN, "--password", ADMIN, "--firstname", "Ada", "--lastname", "Admin", "--email", "ada@company.com"]
     process.report("Superset makes its database (once for each home, about two minutes)")
     for command in (["db", "upgrade"], ["fab", "create-admin", *admin], ["init"]):
-        started = process.start([str(folder / "bin" / "superset"), *command], log, environment)
-        if started.wait(START_SECONDS):
-            raise process.ServerError(f"superset {command[0]} ended with {started.returncode}: {process.read_log_end(log)}")
+        process.run_tool(f"superset {command[0]}", [str(folder / "bin" / "superset"), *command], log, environment, home)
     port = process.find_free_port()
     started = process.start([str(folder / "bin" / "superset"), "run", "-h", "127.0.0.1", "-p", str(port)], log, environment)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/health"), log, START_SECONDS)
+    process.wait_until_ready(started, lambda: process.is_answering(f"{url}/health"), log)
     return process.Server(url, started, log)
 
 
@@ -95,7 +92,7 @@ class Api:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self._url}/{address}", data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
+            with urllib.request.urlopen(request, timeout=process.PATIENCE) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise process.ServerError(f"Superset answers {error.code} to {method} {address}: {error.read()[:500]!r}") from error

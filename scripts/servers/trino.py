@@ -32,8 +32,6 @@ VERSION = "476"
 JAVA_NEEDED = 24
 ADDRESS = "http://trino.internal:8080"  # what its events call it
 PLUGINS = ("geospatial", "iceberg", "memory", "openlineage", "postgresql")  # the last needs the first
-START_SECONDS = 300.0
-STATEMENT_SECONDS = 300.0
 MEMORY: Mapping[str, str] = {"connector.name": "memory", "memory.max-data-per-node": "64MB"}
 
 SETTINGS = """\
@@ -137,7 +135,7 @@ def start(home: Path, catalogs: Mapping[str, Mapping[str, str]], events: str = "
     command = [java, *FLAGS, *(f"-D{name}={value}" for name, value in options.items())]
     started = process.start([*command, "-cp", f"{folder / 'lib'}/*", "io.trino.server.TrinoServer"], log, cwd=home)
     url = f"http://127.0.0.1:{port}"
-    process.wait_until_ready(started, lambda: is_answering(url), log, START_SECONDS)
+    process.wait_until_ready(started, lambda: is_answering(url), log)
     return process.Server(url, started, log)
 
 
@@ -154,9 +152,9 @@ def run_statement(url: str, statement: str, user: str = "etl") -> list[list[Any]
     headers = {"X-Trino-User": user, "X-Trino-Source": "meshline", "X-Trino-Time-Zone": "UTC"}
     request = urllib.request.Request(f"{url}/v1/statement", statement.encode(), headers, method="POST")
     rows: list[list[Any]] = []
-    end = time.monotonic() + STATEMENT_SECONDS
+    end = time.monotonic() + process.PATIENCE
     while time.monotonic() < end:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=process.PATIENCE) as response:
             answer: dict[str, Any] = json.load(response)
         rows += answer.get("data") or []
         if "error" in answer:
@@ -164,7 +162,7 @@ def run_statement(url: str, statement: str, user: str = "etl") -> list[list[Any]
         if "nextUri" not in answer:
             return rows
         request = urllib.request.Request(answer["nextUri"], headers=headers)
-    raise process.ServerError(f"Trino did not end {statement[:200]!r} within {STATEMENT_SECONDS:g} s")
+    raise process.ServerError(f"Trino did not end {statement[:200]!r} within {process.PATIENCE:g} s")
 
 
 def thin_event(line: str) -> str:

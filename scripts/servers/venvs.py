@@ -21,11 +21,17 @@ DONE = "requirements-installed"
 
 
 def find_python() -> str:
-    """An interpreter of a version that the producers run on; PATH shims that do not answer are passed over."""
+    """An interpreter of a version that the producers run on, by its own path: behind another shim it has the same environments.
+
+    Shims on the PATH that do not answer are passed over.
+    """
     for name in PYTHONS:
         path = shutil.which(name)
-        if path and subprocess.run([path, "-c", "import venv"], capture_output=True, check=False).returncode == 0:
-            return path
+        if not path:
+            continue
+        done = subprocess.run([path, "-c", "import sys, venv; print(sys.executable)"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout.strip()
     if (3, 10) <= sys.version_info[:2] <= (3, 12):
         return sys.executable
     raise ServerError(f"Python 3.10, 3.11 or 3.12 is missing (none of {', '.join(PYTHONS)} is on the PATH): PySpark 3.5 needs one of them.")

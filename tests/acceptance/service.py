@@ -14,13 +14,13 @@ from starlette.testclient import TestClient
 from meshline.api.app import create_app
 from meshline.app.settings import load_settings
 from tests.acceptance.oracle import Column, Event, Oracle
+from tests.servers import PATIENCE
 
 IMPACT = """query($id:ID!,$after:String){impact(of:[$id]){total byKind{key count}
   assets(kinds:[COLUMN],first:500,after:$after){
     nodes{reach distance masked node{... on Column{name dataset{namespace name}}}} pageInfo{hasNextPage endCursor}}
   completeness{truncated possibleOnly undescribed staleEdges}}}"""
 COLUMNS = "query($ns:String!,$n:String!){dataset(namespace:$ns,name:$n){id columns(first:500){nodes{id name}}}}"
-READY_SECONDS = 120
 CLASSES = {"DIRECT": 0, "INDIRECT": 1, "POSSIBLE": 2}
 
 
@@ -67,7 +67,7 @@ class Service:
 def run_service(store: str = "sqlite://:memory:", **settings: object) -> Iterator[Service]:
     """The application over a store, its index loaded."""
     with TestClient(create_app(load_settings(store=store, **settings)), base_url="http://127.0.0.1") as client:
-        end = time.monotonic() + READY_SECONDS
+        end = time.monotonic() + PATIENCE
         while (ready := client.get("/readyz")).status_code != 200:
             assert time.monotonic() < end, ready.text
             time.sleep(0.005)

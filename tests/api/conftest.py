@@ -20,6 +20,7 @@ from meshline.app.settings import load_settings
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from tests.queries import mesh
+from tests.servers import PATIENCE
 
 URL = "http://127.0.0.1:8080"  # a name by which a server on loopback may be asked
 
@@ -96,7 +97,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run_application(**settings: object) -> Iterator[TestClient]:
     """The whole application, ready."""
     with TestClient(create_app(load_settings(**{"store": "sqlite://:memory:", **settings})), base_url=URL) as client:
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while client.get("/readyz").status_code != 200:
             assert time.monotonic() < end, "not ready"
             time.sleep(0.01)
@@ -115,7 +116,7 @@ def serve_application(build_settings: Callable[[str], dict[str, object]], port: 
         serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         serving.start()
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + PATIENCE
             while not server.started or httpx.get(f"{url}/readyz").status_code != 200:
                 assert time.monotonic() < end, "not ready"
                 time.sleep(0.02)

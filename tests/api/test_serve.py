@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_ingest import build_event
+from tests.servers import PATIENCE
 
 CODE = """
 import json, sys
@@ -64,7 +65,7 @@ def post_json(port: int, path: str, body: object = None) -> tuple[int, Any]:
 
 
 def wait_for_answer(port: int, path: str) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while True:
         try:
             if post_json(port, path)[0] == 200:

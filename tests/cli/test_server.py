@@ -19,8 +19,7 @@ from meshline.cli import serve
 from meshline.cli.demo import fill_store, print_invitation
 from meshline.cli.store import open_store_at
 from tests.cli.command import EXAMPLE, ROOT, find_executable, run_command, run_successfully
-
-READY_SECONDS = 60
+from tests.servers import PATIENCE
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def run_server(*arguments: str) -> Iterator[str]:
 
 def wait_until_ready(process: subprocess.Popen[bytes]) -> str:
     address = ""
-    end = time.monotonic() + READY_SECONDS
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         if not address:
             address = read_address(process)

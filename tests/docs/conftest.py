@@ -7,8 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from tests.cli.dbt_project import PAIR, DbtProject
 from tests.docs.ci_world import CONTRACT, DBT, MESH, ROOT, Running, World, run_git
 from tests.docs.comments import CommentServer, run_comment_server
 from tests.forked_program import run_fork_server
+from tests.servers import PATIENCE, wait_until_ready
 
 
 @pytest.fixture(scope="package")
@@ -43,24 +42,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [meshline, "serve", "--store", "sqlite:///mesh.db", "--port", str(port), "--config", "meshline.toml"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = folder / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=out)
     try:
-        _wait_until_ready(f"http://127.0.0.1:{port}/readyz")
+        wait_until_ready(process, f"http://127.0.0.1:{port}/readyz", log)
         yield Running(f"http://127.0.0.1:{port}", made.stdout.strip())
     finally:
         process.terminate()
-        process.wait(timeout=30)
-
-
-def _wait_until_ready(address: str) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the server did not get ready")
+        process.wait(PATIENCE)
 
 
 @pytest.fixture

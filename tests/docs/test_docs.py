@@ -17,8 +17,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +29,7 @@ from meshline.cli.app import app
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.event_files import read_events
 from tests.acceptance.service import Service, run_service
+from tests.servers import PATIENCE, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -123,10 +122,13 @@ def test_commands(page: Path, tmp_path: Path, programs: Path) -> None:
                     continue
                 line = replace_ports(command.line, chosen)
                 if line.endswith("&"):
-                    servers.append(
-                        subprocess.Popen(line[:-1].split(), cwd=folder, env=build_environment(tmp_path), stdout=subprocess.DEVNULL)
-                    )
-                    wait_ready(next(port for shown, port in chosen.items() if shown in command.line))
+                    log = tmp_path / f"server-{len(servers)}.log"
+                    with log.open("wb") as out:
+                        servers.append(
+                            subprocess.Popen(line[:-1].split(), cwd=folder, env=build_environment(tmp_path), stdout=out, stderr=out)
+                        )
+                    port = next(port for shown, port in chosen.items() if shown in command.line)
+                    wait_until_ready(servers[-1], f"http://127.0.0.1:{port}/readyz", log)
                     continue
                 done = subprocess.run(  # both streams in one, as a terminal shows them
                     ["bash", "-c", f"{line}\n__status=$?; pwd > {tmp_path}/.folder; exit $__status"],
@@ -135,7 +137,7 @@ def test_commands(page: Path, tmp_path: Path, programs: Path) -> None:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
-                    timeout=120,
+                    timeout=PATIENCE,
                     check=False,
                 )
                 folder = Path((tmp_path / ".folder").read_text("utf-8").strip())
@@ -147,7 +149,7 @@ def test_commands(page: Path, tmp_path: Path, programs: Path) -> None:
     finally:
         for server in servers:
             server.terminate()
-            server.wait(timeout=30)
+            server.wait(PATIENCE)
 
 
 def find_free_ports(count: int) -> list[str]:
@@ -162,17 +164,6 @@ def replace_ports(text: str, ports: Mapping[str, str]) -> str:
     for shown, port in ports.items():
         text = text.replace(shown, port)
     return text
-
-
-def wait_ready(port: str) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the server of the page did not get ready")
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,12 @@ from tests.api.test_ingest import build_event
 from tests.api.test_notifying import wait_until
 from tests.api.test_serve import free_port
 from tests.cli.command import run_successfully
+from tests.servers import run_server_script
 from tests.sizes import ALL
 
 pytestmark = pytest.mark.skipif(not ALL, reason="Keycloak takes a minute to start: scripts/test --all")
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "scripts" / "servers" / "keycloak.py"
 MESH = ROOT / "examples" / "mesh" / "mesh.yaml"
 REALM = ROOT / "docs" / "deploy" / "keycloak-realm.json"
 PAGE = ROOT / "docs" / "identity-provider.md"
@@ -68,15 +68,8 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
     realm["users"] = [build_user(name, group) for name, group in PEOPLE.items()]
     (home / "realms").mkdir()
     (home / "realms" / "meshline.json").write_text(json.dumps(realm), "utf-8")
-    with subprocess.Popen([sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            url = process.stdout.readline().strip()
-            assert url, "Keycloak has not begun"
-            yield Keycloak(url, web)
-        finally:
-            process.terminate()
-            process.wait(120)
+    with run_server_script("keycloak", home) as url:
+        yield Keycloak(url, web)
 
 
 def build_user(name: str, group: str) -> dict[str, object]:

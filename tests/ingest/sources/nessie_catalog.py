@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +11,11 @@ from typing import Any
 
 import boto3
 import httpx
-import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.ingest.sources.json_server import Asked, Failure, serve_json
+from tests.servers import PATIENCE, run_server_script
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "servers" / "nessie_server.py"
 RECORDED = Path(__file__).parent / "nessie_answers.json"
 ADDRESS = "http://nessie.internal:19120"  # in the recorded answers
 FIELDS = [
@@ -39,24 +35,15 @@ def run_nessie(home: Path) -> Iterator[str]:
     client = boto3.client("s3", region_name="us-east-1", endpoint_url=s3, aws_access_key_id="key", aws_secret_access_key="secret")
     client.create_bucket(Bucket="lake")
     try:
-        with subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True, env={**os.environ, "NESSIE_S3": f"{s3}/"}
-        ) as process:
-            try:
-                assert process.stdout is not None
-                url = process.stdout.readline().strip()
-                if not url:
-                    pytest.fail("no Nessie is available: see above", pytrace=False)
-                yield url
-            finally:
-                process.terminate()
+        with run_server_script("nessie_server", home, NESSIE_S3=f"{s3}/") as url:
+            yield url
     finally:
         storage.stop()
 
 
 def fill_nessie(url: str) -> None:
     """A table and a view on the branch main; the branch dev, where the table has a column more and another name for one."""
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as client:
 
         def post(path: str, body: Any) -> Any:
             answer = client.post(path, json=body)
@@ -95,7 +82,7 @@ def record_nessie(url: str, answers: dict[str, Any]) -> Iterator[str]:
     """Pass requests on to a Nessie, and note its answers by path and parameters. Yields the address to ask."""
 
     def pass_on(asked: Asked) -> Any:
-        found = httpx.get(url + asked.path, params=dict(asked.parameters), timeout=60)
+        found = httpx.get(url + asked.path, params=dict(asked.parameters), timeout=PATIENCE)
         body = json.loads(found.text.replace(url, own)) if found.text else None
         text = re.sub(r"http://127\.0\.0\.1:\d+/?(?=\")", "http://s3.internal/", found.text.replace(url, ADDRESS))
         answers[format_request(asked)] = [found.status_code, json.loads(text) if text else None]

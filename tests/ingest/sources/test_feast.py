@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from meshline.ingest.sources.dashboards.sql_models import parse_table
 from meshline.ingest.sources.models.feature_functions import find_inputs
 from tests.ingest.sources.consumer_loading import find_reached, list_refusals, list_warnings, read_facts, sync_files
 from tests.ingest.sources.fake_source import open_graph
+from tests.sizes import ALL
 
+SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "record-feast"
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "feast_registry.json").read_text())
 DATABASES = {
     "snowflake": {"namespace": "snowflake://acme-eu"},
@@ -166,3 +170,21 @@ def test_inputs_of_functions(text: str, expected: set[str] | None) -> None:
 )
 def test_names_of_tables(text: str, dialect: str, relation: tuple[str, ...] | None) -> None:
     assert parse_table(text, dialect) == relation
+
+
+def drop_times(value: object) -> object:
+    """A registry without what differs from one recording to the next: times, and the order of lists."""
+    match value:
+        case dict():
+            return {name: drop_times(part) for name, part in value.items() if name not in ("createdTimestamp", "lastUpdatedTimestamp")}
+        case list():
+            return sorted(map(drop_times, value), key=lambda part: json.dumps(part, sort_keys=True))
+    return value
+
+
+@pytest.mark.skipif(not ALL, reason="installs Feast: scripts/test --all")
+def test_a_feast_that_runs_prints_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "registry.json"
+    done = subprocess.run([sys.executable, str(SCRIPT), str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert drop_times(json.loads(file.read_text())) == drop_times(RECORDED)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,25 +13,10 @@ from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.metastore.hive import Metastore, parse_addresses
 from tests.ingest.sources.metastore_tables import add_database, add_iceberg_table, add_tables
 from tests.ingest.sources.test_hive import list_columns, list_flows, sync
+from tests.servers import run_server_script
 from tests.sizes import ALL
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "servers" / "hive_server.py"
-
 pytestmark = [pytest.mark.server, pytest.mark.skipif(not ALL, reason="only with --all; a recorded metastore is read in every run")]
-
-
-@contextmanager
-def run_metastore(home: Path) -> Iterator[str]:
-    """Run a metastore, and yield its URI; a missing requirement is a failure, not a skip."""
-    with subprocess.Popen([sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            uri = process.stdout.readline().strip()
-            if not uri:
-                pytest.fail("no Hive metastore is available: see above", pytrace=False)
-            yield uri
-        finally:
-            process.terminate()
 
 
 @pytest.fixture
@@ -45,7 +27,7 @@ def graph() -> Iterator[LiveGraph]:
 
 
 def test_a_real_metastore_is_read_and_what_changes_in_it_is_found(graph: LiveGraph, tmp_path: Path) -> None:
-    with run_metastore(tmp_path) as uri:
+    with run_server_script("hive_server", tmp_path) as uri:
         add_database(uri)
         add_tables(uri, tmp_path / "warehouse")
         add_iceberg_table(uri)

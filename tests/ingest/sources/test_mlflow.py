@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -29,6 +28,7 @@ from tests.api.conftest import AskGraph
 from tests.ingest.sources.answer_server import Request, serve_answers
 from tests.ingest.sources.consumer_loading import find_reached, list_warnings, read_facts, sync_keys
 from tests.ingest.sources.fake_source import open_graph
+from tests.servers import run_server_script
 from tests.sizes import ALL
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -256,15 +256,8 @@ def test_at_most_so_many_runs_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_real_mlflow(tmp_path: Path) -> None:
     sys.path.insert(0, str(ROOT / "scripts" / "servers"))
     server = import_module("mlflow_server")
-    command = [sys.executable, str(ROOT / "scripts" / "servers" / "mlflow_server.py"), str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
+    with run_server_script("mlflow_server", tmp_path) as url:
         server.write_runs(url)
         with open_graph() as live:
             assert sync(live, url, token="").error is None
             check_example(live)
-    finally:
-        process.terminate()
-        process.wait(60)

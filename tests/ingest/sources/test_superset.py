@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -25,6 +24,7 @@ from meshline.ingest.sources.target import LocalTarget
 from tests.api.conftest import AskGraph
 from tests.ingest.sources.fake_source import open_graph
 from tests.ingest.sources.superset_server import DATABASE, Answer, read_answers, read_superset, replay, serve
+from tests.servers import run_server_script
 from tests.sizes import ALL
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -247,21 +247,14 @@ def test_a_real_superset(live: LiveGraph, postgres: Any, tmp_path: Path) -> None
     sys.path.insert(0, str(ROOT / "scripts" / "servers"))
     superset = import_module("superset")
     database = postgres.make_database([superset.TABLES])
-    command = [sys.executable, str(ROOT / "scripts" / "servers" / "superset.py"), str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            superset.fill_example(url, database.url)
-            assert read_superset(live, url).error is None
-            host, name = f"postgres://{database.address}", database.name
-            for table, column in (("orders", "amount"), ("customers", "country")):
-                assert "Sales" in find_affected(live, f"{name}.shop.{table}", column, host)
-            (tmp_path / "all.zip").write_bytes(superset.Api(url).load("assets/export/"))
-            exports = Superset.model_validate({"name": "exports", "files": ["all.zip"]})
-            done = sync_source(LocalTarget(live, Naming()), exports, tmp_path, variables=lambda _: None)
-            assert done.loading is not None
-            assert (done.loading.refused, done.loading.new) == ((), 6)
-        finally:
-            process.terminate()
-            process.wait(60)
+    with run_server_script("superset", tmp_path) as url:
+        superset.fill_example(url, database.url)
+        assert read_superset(live, url).error is None
+        host, name = f"postgres://{database.address}", database.name
+        for table, column in (("orders", "amount"), ("customers", "country")):
+            assert "Sales" in find_affected(live, f"{name}.shop.{table}", column, host)
+        (tmp_path / "all.zip").write_bytes(superset.Api(url).load("assets/export/"))
+        exports = Superset.model_validate({"name": "exports", "files": ["all.zip"]})
+        done = sync_source(LocalTarget(live, Naming()), exports, tmp_path, variables=lambda _: None)
+        assert done.loading is not None
+        assert (done.loading.refused, done.loading.new) == ((), 6)
