@@ -376,8 +376,9 @@ def list_schemas(key: AssetKey, exchange: Exchange, contents: ContentCache, *, f
 
     `failed`: what the output has now is not known then.
     """
-    read = None if exchange.producer.has_messages(key.parts[0]) else exchange.inputs.get(key)  # its columns are in its messages
-    written = None if failed else exchange.outputs.get(key)
+    in_messages = exchange.producer.has_messages(key.parts[0])
+    read = None if in_messages else exchange.inputs.get(key)
+    written = None if failed or in_messages else exchange.outputs.get(key)
     whole: list[Slot] = []
     for side, is_whole in ((read, _has_whole_input(key, read, exchange)), (written, _has_whole_output(written, exchange, contents))):
         slot = side.find_good("schema") if side is not None else None

@@ -154,6 +154,11 @@ TRIED = (
         "tests/ingest/test_message_lineage.py",
     ),
     TriedSystem(
+        "Spark's streams from Kafka", "3.5.9, OpenLineage 1.53.0", Trial.REAL_AND_RECORDED, "openlineage",
+        "the topics that they read, and topics that they write", "tables and files that they write: no event names them",
+        "tests/ingest/producers/test_spark_streams.py",
+    ),
+    TriedSystem(
         "Apicurio", "2.6.13 (Confluent's API)", Trial.REAL, "registry",
         "subjects, versions with times, references, modes: Avro, JSON Schema, Protobuf", "groups, rules besides compatibility",
         "tests/ingest/sources/test_schema_registry.py",
