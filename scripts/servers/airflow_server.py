@@ -67,14 +67,14 @@ class Server:
     def _ask(self, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/api/v2/{path}", data, headers), timeout=60) as answer:
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/api/v2/{path}", data, headers), timeout=process.PATIENCE) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 
     def _wait(self, ready: Any, otherwise: str, seconds: float = process.PATIENCE) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            with suppress(urllib.error.URLError):
+            with suppress(OSError):  # it is busy, or not there yet
                 if ready():
                     return
             time.sleep(1)
@@ -99,7 +99,7 @@ def start(home: Path, database: str, shop: str, settings: str) -> Server:
     process.report("Airflow makes its database and starts (about a minute)")
     started = process.start([str(folder / "bin" / "airflow"), "standalone"], log, environment, home)
     process.wait_until_ready(started, lambda: is_answering(url), log)
-    with urllib.request.urlopen(f"{url}/auth/token", timeout=60) as answer:
+    with urllib.request.urlopen(f"{url}/auth/token", timeout=process.PATIENCE) as answer:
         token = json.load(answer)["access_token"]
     return Server(url, token, home, folder, started, log)
 
@@ -130,7 +130,7 @@ def build_environment(home: Path, url: str, port: int) -> dict[str, str]:
 def is_answering(url: str) -> bool:
     """Whether all its parts run, which it reports itself."""
     try:
-        with urllib.request.urlopen(f"{url}/api/v2/monitor/health", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}/api/v2/monitor/health", timeout=process.ANSWER_SECONDS) as answer:
             parts = json.load(answer)
             return all(parts[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor"))
     except (OSError, urllib.error.URLError, ValueError, KeyError):

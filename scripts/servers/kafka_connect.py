@@ -64,7 +64,7 @@ def ask(address: str, body: object = None, method: str = "GET") -> Any:
     """The answer of the REST API, as JSON."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address, data, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=process.PATIENCE) as answer:
         return json.load(answer)
 
 

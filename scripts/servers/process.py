@@ -21,6 +21,7 @@ LOG_LINES = 15  # of the log, shown when a start fails
 # Within which a server answers or a step ends: ten times what the slowest takes on an idle machine, for on a loaded one it takes that.
 # It is waited for in vain only where a process hangs; one that ends is reported at once.
 PATIENCE = 900.0
+ANSWER_SECONDS = 30.0  # for one answer of a server that may not be ready; it is asked again
 PORTS = range(20_000, 32_000)
 
 
@@ -119,7 +120,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool]
 def is_answering(address: str) -> bool:
     """Whether a GET request to an address is answered with 200."""
     try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
+        with urllib.request.urlopen(address, timeout=ANSWER_SECONDS) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

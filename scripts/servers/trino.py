@@ -141,7 +141,7 @@ def start(home: Path, catalogs: Mapping[str, Mapping[str, str]], events: str = "
 
 def is_answering(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/v1/info", timeout=5) as answer:
+        with urllib.request.urlopen(f"{url}/v1/info", timeout=process.ANSWER_SECONDS) as answer:
             return not json.load(answer)["starting"]
     except (OSError, urllib.error.URLError, ValueError, KeyError):
         return False
