@@ -21,6 +21,7 @@ from meshline.governance.report import Report
 from tests.acceptance.service import Service, run_service
 from tests.cli.command import ROOT, run_successfully
 from tests.postgres import PostgresServer
+from tests.recording_comparison import simplify_files
 from tests.servers import Neo4jServer
 from tests.sizes import ALL
 
@@ -147,15 +148,39 @@ def test_dropping_email_does_not_name_the_dashboards(store: str) -> None:
     assert not {hit.consumer.name for finding in report.findings for hit in finding.hits}
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "same"),
+    [
+        ("iceberg/silver.orders.json", '"name": "status"', '"name": "state"', False),
+        ("events/debezium.ndjson", '"name":"email"', '"name":"mail"', False),
+        ("superset/charts/Revenue_by_country_1.yaml", "viz_type: pie", "viz_type: bar", False),
+        ("dbt/target/manifest.json", "'PAID'", "'OPEN'", False),
+        ("events/trino.ndjson", "2026-03-02T02:0", "2026-03-02T03:1", True),
+    ],
+)
+def test_a_comparison_of_recordings_finds_what_matters(tmp_path: Path, name: str, old: str, new: str, *, same: bool) -> None:
+    shutil.copytree(CHAIN, tmp_path / "chain")
+    changed = tmp_path / "chain" / name
+    text = changed.read_text(encoding="utf-8")
+    assert old in text
+    changed.write_text(text.replace(old, new), encoding="utf-8")
+    top = name.rpartition("/")[0]
+    assert (simplify_files(tmp_path / "chain", (top,)) == simplify_files(CHAIN, (top,))) is same
+
+
 @pytest.mark.server
 @pytest.mark.skipif(not ALL, reason="only with --all: it takes a quarter of an hour")
-def test_the_chain_recorded_again_has_the_same_answers(service: Service, tmp_path: Path) -> None:
+def test_the_chain_recorded_again_is_the_same_and_has_the_same_answers(service: Service, tmp_path: Path) -> None:
     folder = tmp_path / "chain"
     shutil.copytree(CHAIN, folder)
     for name in RECORDED:
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     subprocess.run([sys.executable, ROOT / "scripts" / "record-chain", folder], check=True)
+    found, expected = (simplify_files(place, RECORDED) for place in (folder, CHAIN))
+    assert found.keys() == expected.keys()
+    for name in expected:
+        assert found[name] == expected[name], name
     address = f"sqlite:///{tmp_path}/again.db"
     assert all(line.endswith("0 refused") for line in sync(folder, address))
     with run_service(address, mesh=folder / "mesh.yaml") as again:

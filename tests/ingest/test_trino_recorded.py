@@ -17,6 +17,7 @@ from tests.api.conftest import AskGraph
 from tests.cli.command import run_successfully
 from tests.ingest.lineage_events import Graph, ingest_each
 from tests.ingest.sources.json_server import Answer, Failure, serve_json
+from tests.recording_comparison import simplify_events, simplify_files
 from tests.sizes import ALL
 
 HERE = Path(__file__).parent
@@ -196,6 +197,8 @@ def test_a_trino_that_runs_sends_the_same(live: LiveGraph, tmp_path: Path) -> No
     subprocess.run([sys.executable, HERE.parents[1] / "scripts" / "record-trino", tmp_path], check=True)
     lines = (tmp_path / "trino_events.ndjson").read_text(encoding="utf-8").splitlines()
     again = LiveGraph.open(ingest_each(*map(json.loads, lines)).store)
+    assert simplify_events(lines) == simplify_events((HERE / "trino_events.ndjson").read_text(encoding="utf-8").splitlines())
+    assert simplify_files(tmp_path, ("trino_tables",)) == simplify_files(HERE, ("trino_tables",))
     for table, column in (
         (CUSTOMERS, "email"),
         (CUSTOMERS, "country"),
