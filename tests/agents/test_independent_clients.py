@@ -18,6 +18,7 @@ from meshline.app.tokens import Role, generate_token, hash_token
 from tests.api.conftest import serve_application
 from tests.cli.command import find_executable
 from tests.npm import install_packages
+from tests.servers import PATIENCE
 from tests.sizes import ALL
 
 pytestmark = pytest.mark.skipif(not ALL, reason="a minute, most of it to install the clients: with --all")
@@ -68,12 +69,13 @@ def open_server(example: str) -> Iterator[str]:
 def run_node(script: Path, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
     node = str(NODE) if NODE.is_file() else "node"
     environment = {**os.environ, "HOME": str(home)}
-    return subprocess.run([node, str(script), *arguments], capture_output=True, text=True, timeout=120, env=environment, check=False)
+    return subprocess.run([node, str(script), *arguments], capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
 
 
 def inspect(home: Path, era: str, *arguments: str) -> dict[str, Any]:
     """The result of the inspector."""
-    done = run_node(INSPECTOR, "--protocol-era", era, "--format", "json", "--quiet", *arguments, home=home)
+    wait = ("--connect-timeout", str(int(1000 * PATIENCE)))  # a command that is begun takes long on a loaded machine
+    done = run_node(INSPECTOR, "--protocol-era", era, "--format", "json", "--quiet", *wait, *arguments, home=home)
     assert done.returncode == 0, done.stderr + done.stdout
     found: dict[str, Any] = json.loads(done.stdout)["result"]
     return found
