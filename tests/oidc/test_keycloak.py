@@ -24,7 +24,7 @@ from tests.api.test_ingest import build_event
 from tests.api.test_notifying import wait_until
 from tests.api.test_serve import free_port
 from tests.cli.command import run_successfully
-from tests.servers import run_server_script
+from tests.servers import PATIENCE, run_server_script
 from tests.sizes import ALL
 
 pytestmark = pytest.mark.skipif(not ALL, reason="Keycloak takes a minute to start: scripts/test --all")
@@ -51,7 +51,7 @@ class Keycloak(NamedTuple):
         return f"{self.url}/realms/meshline"
 
     def post(self, path: str, **fields: str) -> dict[str, Any]:
-        answer: dict[str, Any] = httpx.post(f"{self.issuer}/protocol/openid-connect/{path}", data=fields, timeout=30).json()
+        answer: dict[str, Any] = httpx.post(f"{self.issuer}/protocol/openid-connect/{path}", data=fields, timeout=PATIENCE).json()
         return answer
 
     def get_service_token(self) -> str:
@@ -125,7 +125,7 @@ class Browser:
         """Follows redirections to the end."""
         for _ in range(20):
             headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()), **given.pop("headers", {})}
-            answer = httpx.request(method, url, headers=headers, follow_redirects=False, timeout=30, **given)
+            answer = httpx.request(method, url, headers=headers, follow_redirects=False, timeout=PATIENCE, **given)
             for header in answer.headers.get_list("set-cookie"):
                 name, _, value = header.partition(";")[0].partition("=")
                 self.cookies[name] = value
@@ -167,21 +167,24 @@ def read_subject(keycloak: Keycloak) -> str:
     admin = httpx.post(
         f"{keycloak.url}/realms/master/protocol/openid-connect/token",
         data={"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": "admin"},
+        timeout=PATIENCE,
     ).json()
     users = httpx.get(
-        f"{keycloak.url}/admin/realms/meshline/users?username=ann", headers={"Authorization": f"Bearer {admin['access_token']}"}
+        f"{keycloak.url}/admin/realms/meshline/users?username=ann",
+        headers={"Authorization": f"Bearer {admin['access_token']}"},
+        timeout=PATIENCE,
     ).json()
     return str(users[0]["id"])
 
 
 def ask(server: str, token: str) -> httpx.Response:
-    return httpx.post(f"{server}/graphql", json=WHO, headers={"Authorization": f"Bearer {token}"})
+    return httpx.post(f"{server}/graphql", json=WHO, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
 
 
 def test_a_service_with_its_own_credentials(server: str, keycloak: Keycloak) -> None:
     token = keycloak.get_service_token()
     assert ask(server, token).json()["data"]["about"] == {"actor": "service airflow", "role": "WRITER"}
-    sent = httpx.post(f"{server}/api/v1/lineage", json=build_event(), headers={"Authorization": f"Bearer {token}"})
+    sent = httpx.post(f"{server}/api/v1/lineage", json=build_event(), headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
     assert sent.status_code == 201
 
 
@@ -213,7 +216,7 @@ def test_keys_that_change_under_load(server: str, keycloak: Keycloak) -> None:
     tokens = [keycloak.get_service_token()]
 
     def call() -> None:
-        with httpx.Client() as client:
+        with httpx.Client(timeout=PATIENCE) as client:
             while not done.is_set():
                 outcomes[client.post(f"{server}/graphql", json=WHO, headers={"Authorization": f"Bearer {tokens[-1]}"}).status_code] += 1
 
@@ -223,10 +226,16 @@ def test_keys_that_change_under_load(server: str, keycloak: Keycloak) -> None:
     try:
         time.sleep(UNKNOWN_SECONDS)  # after which a key that is not known is looked for again
         add_key(keycloak)
-        before, after = (json.dumps(httpx.get(f"{keycloak.issuer}/protocol/openid-connect/certs").json()), keycloak.get_service_token())
+        before, after = (
+            json.dumps(httpx.get(f"{keycloak.issuer}/protocol/openid-connect/certs", timeout=PATIENCE).json()),
+            keycloak.get_service_token(),
+        )
         assert len(json.loads(before)["keys"]) > 2
         tokens.append(after)
         time.sleep(ROTATE_SECONDS)
+        end = time.monotonic() + PATIENCE
+        while outcomes[200] <= 50 and time.monotonic() < end:
+            time.sleep(0.1)
     finally:
         done.set()
         for caller in callers:
@@ -291,9 +300,10 @@ def add_key(keycloak: Keycloak) -> None:
     admin = httpx.post(
         f"{keycloak.url}/realms/master/protocol/openid-connect/token",
         data={"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": "admin"},
+        timeout=PATIENCE,
     ).json()
     headers = {"Authorization": f"Bearer {admin['access_token']}"}
-    realm = httpx.get(f"{keycloak.url}/admin/realms/meshline", headers=headers).json()
+    realm = httpx.get(f"{keycloak.url}/admin/realms/meshline", headers=headers, timeout=PATIENCE).json()
     component = {
         "name": "newer",
         "providerId": "rsa-generated",
@@ -301,4 +311,4 @@ def add_key(keycloak: Keycloak) -> None:
         "parentId": realm["id"],
         "config": {"priority": ["200"], "algorithm": ["RS256"], "keySize": ["2048"]},
     }
-    httpx.post(f"{keycloak.url}/admin/realms/meshline/components", headers=headers, json=component).raise_for_status()
+    httpx.post(f"{keycloak.url}/admin/realms/meshline/components", headers=headers, json=component, timeout=PATIENCE).raise_for_status()
