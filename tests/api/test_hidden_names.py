@@ -16,7 +16,7 @@ from meshline.api.graphql.execution import Executor
 from meshline.app.tokens import NO_AUTHENTICATION
 from meshline.graph.model import EdgeType, build_column_key, build_dataset_key
 from tests.api.test_two_worlds import ask, open_world
-from tests.api.worlds import MARKS, PLAIN, STRANGE, USUAL, World, share_schema
+from tests.api.worlds import MARKS, PLAIN, STRANGE, USUAL, World
 from tests.queries import mesh
 
 PAGE = "edges { cursor } pageInfo { endCursor hasNextPage } totalCount"
@@ -41,7 +41,6 @@ LOOKUPS = {
 def worlds() -> Iterator[dict[str, Executor]]:
     """Two meshes that differ in what is secret. Each secret dataset has a second name in a namespace of its own."""
     with ExitStack() as opened:
-        opened.enter_context(share_schema())
         yield {secret.word: opened.enter_context(open_world(AliasedWorld(USUAL, secret))) for secret in (PLAIN, STRANGE)}
 
 

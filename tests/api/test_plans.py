@@ -14,6 +14,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from meshline.api.graphql import Bounds, Executor
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.fast_executor import PlanningExecutor
+from meshline.api.graphql.schema import build_schema
 from meshline.graph.model import EdgeType, build_dataset_key
 from meshline.graph.naming import Naming
 from tests.api.test_any_query import draw_query
@@ -34,6 +35,13 @@ class Both(NamedTuple):
         return planned
 
 
+def stop_planning(executor: Executor) -> None:
+    """By a schema of its own: the others share theirs."""
+    bounds = executor.bounds
+    executor.schema = build_schema.__wrapped__(bounds.depth, bounds.aliases, bounds.tokens)
+    executor.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
+
+
 def list_in_order(body: object) -> object:
     """The specification wants fields in the order in which they are asked."""
     if isinstance(body, dict):
@@ -47,7 +55,7 @@ def both() -> Iterator[Both]:
     graph = mesh.build_graph(*mesh.build_mesh(), same)
     bounds = Bounds(depth=50, aliases=500)
     found = Both(Executor(graph, Naming(), bounds), Executor(graph, Naming(), bounds))
-    found.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
+    stop_planning(found.plain)
     yield found
     graph.store.close()
 
@@ -110,7 +118,7 @@ def test_what_fails_in_a_plan_fails_with_its_place(monkeypatch: pytest.MonkeyPat
 def test_the_limit_of_a_request_applies_to_planned_queries(caplog: pytest.LogCaptureFixture, both: Both) -> None:
     graph = both.planned.live
     small = Both(*(Executor(graph, Naming(), Bounds(objects=5)) for _ in range(2)))
-    small.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
+    stop_planning(small.plain)
     body = small.ask_both("query Q($of: [ID!]!) { impact(of: $of) { assets { nodes { node { id } } } } }", of=[mesh.CUSTOMERS.id])
     assert body["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
     assert not [record for record in caplog.records if "a plan failed" in record.message], "an error that a resolver means"

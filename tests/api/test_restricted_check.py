@@ -21,7 +21,7 @@ from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key
 from meshline.graph.naming import Naming
 from meshline.graph.queries.selection import Selector, SelectorKind
 from tests.api.test_two_worlds import BOUNDS, READER, ask, open_world
-from tests.api.worlds import MARKS, PLAIN, Secret, Shape, World, draw_secret, draw_shapes, share_schema
+from tests.api.worlds import MARKS, PLAIN, Secret, Shape, World, draw_secret, draw_shapes
 from tests.queries import mesh
 from tests.sizes import choose_size, count_examples
 
@@ -30,12 +30,6 @@ CHECK = """query($change: ChangeInput!, $mode: CheckMode!) { blastRadius(change:
     owners { name } why } hiddenHits products { name } contracts { name } owners { name } affected { kind count } unknown gaps }
     violations { policy name text path { name hidden } } hiddenViolations { policy verdict count }
     notify { name why total assets { name } } completeness { hidden { count domain { name } } unbound } } }"""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _schema() -> Iterator[None]:
-    with share_schema():
-        yield
 
 
 def check(executor: Executor, change: dict[str, Any], *, actor: Actor = READER, mode: str = "STRICT") -> dict[str, Any]:

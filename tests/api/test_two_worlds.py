@@ -39,7 +39,6 @@ from tests.api.worlds import (
     draw_secret,
     draw_shapes,
     list_variables,
-    share_schema,
 )
 from tests.queries import mesh
 from tests.sizes import choose_size, count_examples
@@ -95,12 +94,6 @@ def _arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(test_etag.ARGUMENTS, "blastRadius", 'change: {words: ["drop open.0.a", "drop wh/open.1"]}')
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _schema() -> Iterator[None]:
-    with share_schema():
-        yield
-
-
 @cache
 def read_shared_model() -> TextModel:
     found = read_model(WORDLLAMA)
@@ -137,7 +130,7 @@ EFFECTS = {
 }
 
 
-@settings(max_examples=choose_size(2, MANY), deadline=None)
+@settings(max_examples=choose_size(1, MANY), deadline=None)
 @example(USUAL, PLAIN, STRANGE)
 @given(shape=draw_shapes(), secret=draw_secret(MARKS[0]), other=draw_secret(MARKS[1]))
 def test_two_worlds(shape: Shape, secret: Secret, other: Secret) -> None:
@@ -183,7 +176,7 @@ BROWSING = RULES._replace(defaults={Action.BROWSE: Default.EVERYTHING, Action.RE
 BROWSED = Secret("browsed", "browsed")
 
 
-@settings(max_examples=choose_size(2, MANY), deadline=None)
+@settings(max_examples=choose_size(1, MANY), deadline=None)
 @example(USUAL, PLAIN, STRANGE)
 @given(shape=draw_shapes(), unread=draw_secret(MARKS[0]), other=draw_secret(MARKS[1]))
 def test_two_worlds_of_which_a_part_may_be_browsed(shape: Shape, unread: Secret, other: Secret) -> None:

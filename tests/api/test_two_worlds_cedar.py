@@ -14,7 +14,7 @@ from tests.api import test_two_worlds as worlds_test
 from tests.api.test_two_worlds import BROWSED, ask, leave_out_counts, list_browsed_questions, list_questions, open_world
 from tests.api.worlds import DRAWN, MARKS, PLAIN, STRANGE, USUAL, Secret, Shape, World, draw_secret, draw_shapes
 
-_arguments, _schema = worlds_test._arguments, worlds_test._schema
+_arguments = worlds_test._arguments
 
 PERMITS = """
 permit(principal in Group::"open-team", action, resource in Domain::"open");

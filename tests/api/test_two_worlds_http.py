@@ -44,7 +44,6 @@ from tests.api.worlds import (
     draw_secret,
     draw_shapes,
     list_variables,
-    share_schema,
 )
 from tests.queries import mesh
 
@@ -270,12 +269,6 @@ def leave_out_counts(value: Any) -> Any:
     if isinstance(value, str):
         return LEFT_OUT.sub("", value) or None
     return [leave_out_counts(one) for one in value] if isinstance(value, list) else value
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _schema() -> Iterator[None]:
-    with share_schema():
-        yield
 
 
 @settings(max_examples=100, phases=DRAWN, suppress_health_check=[*HealthCheck])

@@ -20,7 +20,7 @@ from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_da
 from tests.api.test_etag import SCHEMA
 from tests.api.test_matrix import write_value
 from tests.api.test_two_worlds_http import ADMIN, READER, RULES, WRITER, Asked, send, serve_world
-from tests.api.worlds import MARKS, PLAIN, STRANGE, USUAL, Secret, World, share_schema
+from tests.api.worlds import MARKS, PLAIN, STRANGE, USUAL, Secret, World
 
 VARYING = re.compile(r"req_[0-9a-f]{16}|st_[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|\+00:00)")  # what no two processes have alike
 STATED = "{ statement asset { id name tags { key } owners { owner { name } } } }"
@@ -87,12 +87,6 @@ def ask_for_hidden(client: TestClient, world: World) -> str:
 
 def write_decision(request: str, decision: str) -> str:
     return f'mutation {{ decideAccess(request: "{request}", decision: {decision}, reason: "r") {ASKED} }}'
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _schema() -> Iterator[None]:
-    with share_schema():
-        yield
 
 
 def test_two_worlds(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
 from typing import NamedTuple
 
-import pytest
 from hypothesis import Phase
 from hypothesis import strategies as st
 
-from meshline.api.graphql.schema import build_schema
 from meshline.graph.contracts import Contract, Field, Model, Terms, build_contract_attributes, build_level
 from meshline.graph.model import (
     AssetFact,
@@ -249,11 +245,3 @@ def list_variables(world: World) -> dict[str, str]:
         "team": AssetKey(AssetKind.OWNER, ("team-0",)).id,
         "product": AssetKey(AssetKind.DATA_PRODUCT, ("open-product",)).id,
     }
-
-
-@contextmanager
-def share_schema() -> Iterator[None]:
-    """Give all graphs one schema: it keeps the requests that it has parsed and found valid, two thirds of the work of a question."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("meshline.api.graphql.execution.build_schema", cache(build_schema))
-        yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import strawberry
@@ -106,8 +106,12 @@ class Schema(strawberry.Schema):
         pass
 
 
+@lru_cache(maxsize=8)
 def build_schema(depth: int, aliases: int, tokens: int) -> Schema:
-    """The schema, with limits on the shape of a request: levels of nesting, aliases, and tokens of its text."""
+    """The schema, with limits on the shape of a request: levels of nesting, aliases, and tokens of its text.
+
+    All executors of a process with the same limits share it: it keeps nothing of a request but what was parsed and validated.
+    """
     return Schema(
         query=Query,
         mutation=Mutation,
