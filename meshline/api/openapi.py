@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -253,7 +254,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
 
 def build_document(addresses: Iterable[Address]) -> bytes:
     """The whole document as JSON."""
-    shapes = _SchemaRegistry()
+    shapes = _collect_schemas()
     paths: dict[str, dict[str, Any]] = {}
     for address in addresses:
         path = address.path.replace(REST, "")
@@ -287,6 +288,12 @@ class _SchemaRegistry:
 
     def get_schema(self, shape: Shape) -> Schema:
         return self._schemas[shape] if isinstance(shape, type) else shape
+
+
+@cache
+def _collect_schemas() -> _SchemaRegistry:
+    """Once for all documents of a process: it reads constants only."""
+    return _SchemaRegistry()
 
 
 def _describe_access(address: Address) -> str:
