@@ -19,6 +19,7 @@ import neo4j
 import pytest
 
 from meshline.graph.store.neo4j.connection import Address
+from tests.forked_program import ForkedProgram
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "servers" / "neo4j.py"
 PATIENCE = (
@@ -81,7 +82,7 @@ def neo4j_server(home: Path, *, own: bool = False) -> Iterator[Neo4jServer]:
         shutil.rmtree(home)
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path, seconds: float = PATIENCE) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes] | ForkedProgram, address: str, log: Path, seconds: float = PATIENCE) -> None:
     """Return once a GET request to an address is answered with 200. If it is not, or the process ends, fail with the end of its log."""
     end = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < end:

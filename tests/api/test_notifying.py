@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -21,8 +20,9 @@ from meshline.app.settings import load_settings
 from meshline.errors import InvalidInput
 from meshline.graph.model import from_micros, get_current_micros
 from meshline.graph.store.sqlite import SqliteStore
-from tests.cli.command import ROOT, find_executable
+from tests.cli.command import ROOT
 from tests.cli.test_server import wait_until_ready
+from tests.forked_program import ForkedProgram
 from tests.governance.notify.conftest import Mailbox, get_text, run_mail_server
 
 MESH = """
@@ -56,7 +56,7 @@ def build_schema_event(*columns: str) -> dict[str, Any]:
 
 
 @contextmanager
-def run_notifying_server(store: Path, smtp: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def run_notifying_server(store: Path, smtp: str, **more: str) -> Iterator[tuple[str, ForkedProgram]]:
     """A server that notifies, as a process."""
     given = {
         "MESHLINE_CONFIG": "",
@@ -70,8 +70,7 @@ def run_notifying_server(store: Path, smtp: str, **more: str) -> Iterator[tuple[
         "TEST_SENDER": "mesh",
         **more,
     }
-    command = [find_executable(), "serve", "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, env={**os.environ, **given})
+    process = ForkedProgram(["serve", "--port", "0"], cwd=ROOT, env={**os.environ, **given})
     try:
         yield wait_until_ready(process), process
     finally:

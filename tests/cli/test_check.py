@@ -19,6 +19,7 @@ import pytest
 
 from meshline.governance.report_formats import Format
 from tests.cli.command import EXAMPLE, find_executable, run_command
+from tests.forked_program import find_program
 
 CONTRACT = (EXAMPLE / "contracts" / "campaign_audience.odcs.yaml").read_text("utf-8")
 DROPPED = "".join(line for line in CONTRACT.splitlines(keepends=True) if "name: email" not in line and ".email" not in line)
@@ -174,7 +175,7 @@ def test_a_server_that_is_none_is_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         port = deaf.getsockname()[1]
         client = subprocess.Popen(
-            [find_executable(), "check", "change", BREAKING, "--server", f"http://127.0.0.1:{port}"], stderr=subprocess.PIPE, text=True
+            [find_program(), "check", "change", BREAKING, "--server", f"http://127.0.0.1:{port}"], stderr=subprocess.PIPE, text=True
         )
         connection, _ = deaf.accept()
         connection.recv(65536)
@@ -253,7 +254,7 @@ def test_two_contracts(example: str, contracts: tuple[Path, Path]) -> None:
 def test_one_of_them_from_standard_input(example: str, contracts: tuple[Path, Path]) -> None:
     old, new = contracts
     for arguments, text in ((["-", str(new)], CONTRACT), ([str(old), "-"], DROPPED)):
-        command = [find_executable(), "check", "contract", *arguments, "--store", example, "--format", "json"]
+        command = [find_program(), "check", "contract", *arguments, "--store", example, "--format", "json"]
         ran = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         assert ran.returncode == 1, ran
         assert "column-removed" in [finding["rule"] for finding in json.loads(ran.stdout)["findings"]]

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import select
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,14 +17,15 @@ import pytest
 from meshline.cli import serve
 from meshline.cli.demo import fill_store, print_invitation
 from meshline.cli.store import open_store_at
-from tests.cli.command import EXAMPLE, ROOT, find_executable, run_command, run_successfully
+from tests.cli.command import EXAMPLE, ROOT, run_command, run_successfully
+from tests.forked_program import ForkedProgram
 from tests.servers import PATIENCE
 
 
 @contextmanager
 def run_server(*arguments: str) -> Iterator[str]:
     """The address of a server that is ready."""
-    process = subprocess.Popen([find_executable(), *arguments, "--port", "0"], stderr=subprocess.PIPE, cwd=ROOT)
+    process = ForkedProgram([*arguments, "--port", "0"], cwd=ROOT)
     try:
         yield wait_until_ready(process)
     finally:
@@ -35,7 +35,7 @@ def run_server(*arguments: str) -> Iterator[str]:
         process.stderr.close()
 
 
-def wait_until_ready(process: subprocess.Popen[bytes]) -> str:
+def wait_until_ready(process: ForkedProgram) -> str:
     address = ""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
@@ -51,7 +51,7 @@ def wait_until_ready(process: subprocess.Popen[bytes]) -> str:
     raise AssertionError(f"the server did not get ready (exit code {process.poll()})")
 
 
-def read_address(process: subprocess.Popen[bytes]) -> str:
+def read_address(process: ForkedProgram) -> str:
     assert process.stderr is not None
     if not select.select([process.stderr], [], [], 0.1)[0]:
         return ""

@@ -15,36 +15,34 @@ import pytest
 from tests.cli.dbt_project import PAIR, DbtProject
 from tests.docs.ci_world import CONTRACT, DBT, MESH, ROOT, Running, World, run_git
 from tests.docs.comments import CommentServer, run_comment_server
-from tests.forked_program import run_fork_server
+from tests.forked_program import ForkedProgram, find_program
 from tests.servers import PATIENCE, wait_until_ready
 
 
 @pytest.fixture(scope="package")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def programs() -> Path:
     """A folder for PATH with a `meshline` that starts at once."""
-    with run_fork_server(tmp_path_factory.mktemp("forks")) as folder:
-        yield folder
+    return Path(find_program()).parent
 
 
 @pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def server(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Iterator[Running]:
     """A meshline that knows the example mesh from its own systems."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copytree(ROOT / "examples", folder / "examples")
-    meshline = str(Path(sys.executable).with_name("meshline"))
 
     def run_meshline(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([meshline, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+        return subprocess.run([programs / "meshline", *arguments], cwd=folder, check=True, capture_output=True, text=True)
 
     run_meshline("sync", "examples/mesh/mesh.yaml", "--store", "sqlite:///mesh.db")
     made = run_meshline("token", "new", "ci", "--role", "reader")
     (folder / "meshline.toml").write_text(made.stderr, "utf-8")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [meshline, "serve", "--store", "sqlite:///mesh.db", "--port", str(port), "--config", "meshline.toml"]
+    command = ["serve", "--store", "sqlite:///mesh.db", "--port", str(port), "--config", "meshline.toml"]
     log = folder / "server.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=out)
+        process = ForkedProgram(command, cwd=folder, log=out)
     try:
         wait_until_ready(process, f"http://127.0.0.1:{port}/readyz", log)
         yield Running(f"http://127.0.0.1:{port}", made.stdout.strip())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ import pytest
 
 from meshline.cli.demo import fill_store
 from tests.api.test_serve import CODE, free_port, wait_for_answer
+from tests.forked_program import ForkedProgram
 
 
 class Server:
@@ -27,13 +26,13 @@ class Server:
         self.address = f"http://127.0.0.1:{self.port}"
         self.token: str | None = None
         self.log = Path(store.removeprefix("sqlite:///")).with_suffix(".log").open("ab")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedProgram | None = None
 
     def start(self) -> None:
         """Until it is ready."""
-        command = [sys.executable, "-c", CODE, self.store, str(self.port), self.mesh, json.dumps(self.settings)]
+        arguments = [self.store, str(self.port), self.mesh, json.dumps(self.settings)]
         # Its log goes to a file beside the store: a pipe that nothing reads would be full after some hundred requests, and stop the server.
-        self._process = subprocess.Popen(command, stderr=self.log)
+        self._process = ForkedProgram(arguments, cwd=Path.cwd(), log=self.log, code=CODE)
         wait_for_answer(self.port, "/readyz")
 
     def kill(self) -> None:

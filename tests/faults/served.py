@@ -6,40 +6,17 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import Popen
 
-from tests.cli.command import ROOT, find_executable
+from tests.cli.command import ROOT
 from tests.faults import wire
+from tests.forked_program import ForkedProgram
 
 READY_SECONDS = 300  # the first server on a machine compiles the kernels, a minute of processor time
-
-# Imports what `meshline serve` imports and compiles what it compiles, once; then each line of arguments
-# on stdin makes a process that runs the command, and its id is printed. A start takes a tenth of the time.
-NURSERY = """
-import json, os, sys
-from meshline.api import app, serve
-from meshline.cli import app, main
-from meshline.graph.index.kernels.jit import compile_kernels
-from meshline.graph.store.neo4j import Neo4jStore
-compile_kernels()
-for line in sys.stdin:
-    log, *arguments = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        to = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(to, 1), os.dup2(to, 2)
-        main(arguments)
-        os._exit(0)
-    print(child, flush=True)
-    os.waitpid(child, 0)
-    print("gone", flush=True)
-"""
 
 
 class Server:
@@ -90,14 +67,12 @@ class Server:
 
 
 class Started(Server):
-    """The installed command, as a child of this process."""
+    """The command, forked."""
 
     def __init__(self, log: Path, arguments: Sequence[str | Path], environment: Mapping[str, str]) -> None:
         begun = log.stat().st_size if log.exists() else 0
         with log.open("ab") as file:
-            self.process = subprocess.Popen(
-                [find_executable(), *map(str, arguments)], cwd=ROOT, stdout=file, stderr=file, env={**os.environ, **environment}
-            )
+            self.process: ForkedProgram | Popen[bytes] = ForkedProgram(arguments, cwd=ROOT, log=file, env={**os.environ, **environment})
         super().__init__(self.process.pid, log, begun)
 
     def wait(self, seconds: float = 60) -> int:
@@ -120,38 +95,27 @@ def run_server(store: str, log: Path, *arguments: str, ready: bool = True, **set
 
 
 class Nursery:
-    """Starts one server after the other, quickly. One runs at a time."""
+    """Starts one server after the other. One runs at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.log = folder / "servers.log"
-        self.log.touch()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._in, self._out = self._process.stdin, self._process.stdout
-        self._server: Server | None = None
+        self._server: Started | None = None
 
     def start(self, store: str) -> Server:
         """A server that begins to run."""
-        begun = self.log.stat().st_size
-        self._in.write(json.dumps([str(self.log), "serve", "--store", store, "--port", "0"]) + "\n")
-        self._in.flush()
-        self._server = Server(int(self._out.readline()), self.log, begun)
+        self._server = Started(self.log, ["serve", "--store", store, "--port", "0"], {})
         return self._server
 
     def wait(self) -> None:
         """Until the server is gone."""
-        assert self._out.readline() == "gone\n"
+        assert self._server is not None
+        self._server.wait()
         self._server = None
 
     def close(self) -> None:
         if self._server is not None:
             self._server.kill()
-        self._in.close()
-        self._process.wait(60)
-        self._out.close()
+            self._server.wait()
 
 
 @contextmanager

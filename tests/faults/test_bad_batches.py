@@ -9,7 +9,6 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from tests.cli.command import find_executable
 from tests.faults.corpus import is_event, read_samples
 from tests.faults.mutating import Mutation, change_event, spoil_body
 from tests.faults.served import run_server
@@ -17,6 +16,7 @@ from tests.faults.test_bad_input import REFUSALS
 from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_file, check_oracle
 from tests.faults.wire import BATCH, EVENT, send_request
+from tests.forked_program import find_program
 
 GOOD = 60
 TOGETHER = 40  # events of a batch, at most
@@ -116,7 +116,7 @@ def test_the_command_line(tmp_path: Path, seed: int) -> None:
     file, path = tmp_path / "events.ndjson", tmp_path / "mesh.db"
     file.write_bytes(b"\n".join(lines) + b"\n")
     for _ in range(2):  # what is known already changes nothing
-        command = [find_executable(), "ingest", "openlineage", str(file), "--store", f"sqlite:///{path}"]
+        command = [find_program(), "ingest", "openlineage", str(file), "--store", f"sqlite:///{path}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 1, done
         named = {int(line.split(f"{file}:")[1].split(":")[0]) for line in done.stderr.splitlines() if line.startswith("refused: ")}

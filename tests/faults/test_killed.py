@@ -16,11 +16,11 @@ import pytest
 
 from meshline.graph.store.factory import open_store
 from meshline.graph.store.neo4j import Neo4jStore
-from tests.cli.command import find_executable
 from tests.faults.served import Nursery, Server, open_nursery
 from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_answers, check_oracle, check_store, list_raw_events, sample_datasets
 from tests.faults.wire import Posted
+from tests.forked_program import find_program
 from tests.servers import Neo4jServer
 from tests.sizes import choose_size
 from tests.stores.drawing import build_drawing, read_drawing
@@ -80,7 +80,7 @@ class Trial:
                 check_store(store, self.truth)
             check_oracle(server, self.truth.events)
             done = subprocess.run(
-                [find_executable(), "store", "check", "--store", self.url], capture_output=True, text=True, check=False, timeout=120
+                [find_program(), "store", "check", "--store", self.url], capture_output=True, text=True, check=False, timeout=120
             )
             assert done.returncode == 0, done
             server.terminate()

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from meshline.graph.store.sqlite import SqliteStore
-from tests.cli.command import find_executable
 from tests.faults.served import run_server
 from tests.faults.traffic import generate_bodies
 from tests.faults.truth import Truth, check_answers, check_file, check_oracle, list_bodies
 from tests.faults.wire import Posted, send_request
+from tests.forked_program import find_program
 
 FILE_EVENTS, CONNECTIONS = 400, 4
 
@@ -33,7 +33,7 @@ def test_serve_and_ingest(tmp_path: Path, seed: int, killed: str) -> None:
     by_file, by_http = found[:FILE_EVENTS], found[FILE_EVENTS:]
     file.write_bytes(b"\n".join(by_file))
     store = f"sqlite:///{path}"
-    command = [find_executable(), "ingest", "openlineage", str(file), "--store", store]
+    command = [find_program(), "ingest", "openlineage", str(file), "--store", store]
     with closing(Truth()) as truth:
         with run_server(store, tmp_path / "server.log", refresh_seconds=0.1) as server:
             with subprocess.Popen(command, stderr=subprocess.PIPE) as ingest:
@@ -89,7 +89,7 @@ def test_a_server_shows_what_the_command_line_ingested(tmp_path: Path, seed: int
     file.write_bytes(b"\n".join(found))
     with closing(Truth()) as truth, run_server(f"sqlite:///{path}", tmp_path / "server.log", refresh_seconds=0.1) as server:
         truth.add_bodies(found)
-        command = [find_executable(), "ingest", "openlineage", str(file), "--store", f"sqlite:///{path}"]
+        command = [find_program(), "ingest", "openlineage", str(file), "--store", f"sqlite:///{path}"]
         subprocess.run(command, check=True, timeout=120, capture_output=True)
         with closing(SqliteStore(str(path))) as store:
             revision = store.read_revision()
