@@ -1,8 +1,13 @@
+import contextlib
+import functools
 import gc
+import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 import pytest
+import typer.main
 from hypothesis import HealthCheck, Phase, settings
 
 from tests.kafka import KafkaBroker, kafka_broker
@@ -20,6 +25,8 @@ settings.register_profile(
 )
 settings.load_profile("meshline")
 
+ROOT = Path(__file__).parents[1]
+
 # Files whose tests take a minute and more. They begin first, so that no process is idle while another runs the last one. A process takes
 # the next file when it is done with one: in this order of the processes one computes while another one waits for Kafka or Neo4j.
 LONGEST = (
@@ -35,6 +42,20 @@ LONGEST = (
     "tests/benchmarks/test_quick.py",
     "tests/docs/test_docs.py",
 )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of several processes that are about to collect all tests, each begins to import at another place: else all of them would rewrite
+    the asserts of the same files at the same time, and none would find what another one has left in the cache.
+    """
+    worker: dict[str, object] = getattr(session.config, "workerinput", {})
+    if not worker or [Path(place).resolve() for place in session.config.args] != [ROOT / "tests"]:
+        return
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    begin = len(files) * int(str(worker["workerid"]).removeprefix("gw")) // int(str(worker["workercount"]))
+    for file in files[begin:] + files[:begin]:
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # the collection meets it again, and reports it
+            importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,6 +87,13 @@ def usual_collections() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def commands_built_once() -> Iterator[None]:
+    """Typer builds all commands for each call, which takes longer than most commands run; a process that is not a test makes one call."""
+    with mock.patch("typer.main.get_command", functools.cache(typer.main.get_command)):
+        yield
+
+
 @pytest.fixture(scope="session")
 def running_neo4j(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServer]:
     """One real Neo4j for the whole session."""
@@ -89,9 +117,9 @@ def own_neo4j(running_neo4j: Neo4jServer, tmp_path_factory: pytest.TempPathFacto
     running_neo4j.start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """One real Kafka broker for the whole session."""
+    """One real Kafka broker for a file: one that waits for the end of the session computes more than a second start."""
     yield from kafka_broker(tmp_path_factory.mktemp("kafka"))
 
 

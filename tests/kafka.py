@@ -1,4 +1,4 @@
-"""A real Kafka broker for tests, started once in a session; each test has topics of its own. Nothing here is skipped."""
+"""A real Kafka broker for tests, started once for a file; each test has topics of its own. Nothing here is skipped."""
 
 from __future__ import annotations
 

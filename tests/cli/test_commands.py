@@ -387,18 +387,16 @@ def test_the_forms_of_an_owner_are_one_owner(new: str, tmp_path: Path, first: st
     assert "no contact" not in listed
 
 
-def test_search_with_vectors(new: str) -> None:
-    run_successfully("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", new)
-    run_successfully("ingest", "openlineage", EXAMPLE / "events", "--store", new)
-    search = ("search", "purchase", "--kind", "column", "--store", new)
+def test_search_with_vectors(filled: str) -> None:
+    search = ("search", "purchase", "--kind", "column", "--store", filled)
     assert "order" not in run_successfully(*search).out
     assert "order" in run_successfully(*search, "--vectors", "wordllama").out
-    rows = json.loads(run_successfully("search", "--evaluate", "--vectors", "wordllama", "--format", "json", "--store", new).out)
+    rows = json.loads(run_successfully("search", "--evaluate", "--vectors", "wordllama", "--format", "json", "--store", filled).out)
     assert [(row["kind"], row["vectors"]) for row in rows] == [
         (kind, vectors) for kind in ("DATASET", "COLUMN", "DATA_PRODUCT") for vectors in (False, True)
     ]
     assert all(first["asked"] == second["asked"] for first, second in zip(rows[::2], rows[1::2], strict=True))
-    file = Path(f"{new.removeprefix('sqlite:///')}.vectors")
+    file = Path(f"{filled.removeprefix('sqlite:///')}.vectors")
     assert file.exists()
     down = run_successfully(*search, "--vectors", "http://127.0.0.1:1/v1/embeddings")
     assert "order" not in down.out

@@ -24,7 +24,7 @@ from meshline.cli.client import LocalClient
 from meshline.cli.mcp import open_ask
 from meshline.cli.store import open_graph
 from meshline.graph.model import Json
-from tests.cli.command import EXAMPLE, find_executable, run_successfully
+from tests.cli.command import find_executable, run_successfully
 
 EMAIL = "http://iceberg-rest.internal:8181/customers.customers.email"
 ROWS = {
@@ -131,14 +131,12 @@ def test_searches_of_a_store_use_vectors_when_the_setting_is_on(tmp_path: Path, 
         assert find(ask) == []
 
 
-def test_the_last_read_is_in_the_answers(tmp_path: Path) -> None:
-    store, file = f"sqlite:///{tmp_path / 'mesh.db'}", tmp_path / "usage.ndjson"
-    run_successfully("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", store)
-    run_successfully("ingest", "openlineage", EXAMPLE / "events", "--store", store)
+def test_the_last_read_is_in_the_answers(filled: str, tmp_path: Path) -> None:
+    file = tmp_path / "usage.ndjson"
     read = {"user": "aaron", "dataset": "customers.customers", "columns": ["email"], "count": 4, "day": "2026-02-03"}
     file.write_text(json.dumps(read), "utf-8")
-    run_successfully("ingest", "usage", file, "--store", store)
-    with open_ask(store, None) as ask:
+    run_successfully("ingest", "usage", file, "--store", filled)
+    with open_ask(filled, None) as ask:
         (reader,) = [one for one in call(ask, "impact", asset=EMAIL)["notify"] if isinstance(one, dict) and one["name"] == "aaron"]
         assert (reader["lastRead"][:10], reader["reads"]) == ("2026-02-03", 4)
         usage = call(ask, "describe", asset="customers.customers")["usage"]

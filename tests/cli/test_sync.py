@@ -16,6 +16,7 @@ from meshline.graph.store.factory import open_store
 from tests.cli.command import EXAMPLE, Ran, find_executable, run_command, run_successfully
 from tests.cli.test_server import run_server
 from tests.ingest.sources.fake_source import remove_times
+from tests.sizes import ALL
 
 MESH = "version: 1\nsource: shop\nteams: [{name: a}]\nsources:\n"
 EVENTS = "  - kind: openlineage\n    name: example\n    files: [events]\n"
@@ -151,7 +152,7 @@ def test_a_server_that_is_away(folder: Path) -> None:
     assert list_error_lines(ran)[0].startswith("mesh/shop: not read: no answer from http://127.0.0.1:9")
 
 
-@pytest.mark.parametrize("seconds", [0.5, 0.8, 1.1, 1.4])
+@pytest.mark.parametrize("seconds", [0.5, 0.8, 1.1, 1.4] if ALL else [0.6, 1.2])
 def test_killed_and_done_again_ends_the_same(folder: Path, seconds: float) -> None:
     for i in range(8):  # more to do
         shutil.copytree(EXAMPLE / "events", folder / f"events/more{i}")

@@ -5,11 +5,14 @@ Standard input: JSON, a list of lists of arguments. Standard output: JSON, what 
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import sys
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
+
+import typer.main
 
 from meshline.cli import main
 
@@ -34,4 +37,5 @@ def run_command(arguments: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    typer.main.get_command = functools.cache(typer.main.get_command)  # else Typer builds all commands for each call
     sys.stdout.write(json.dumps([run_command(arguments) for arguments in json.load(sys.stdin)]))
