@@ -6,6 +6,7 @@ import os
 
 ALL = bool(os.environ.get("MESHLINE_TEST_ALL"))  # set by `scripts/test --all`
 MORE_EXAMPLES = 5
+FEWER_EXAMPLES = 2
 
 
 def choose_size(usual: int, full: int) -> int:
@@ -14,5 +15,5 @@ def choose_size(usual: int, full: int) -> int:
 
 
 def count_examples(usual: int) -> int:
-    """For Hypothesis: five times as many in a run with `--all`."""
-    return choose_size(usual, MORE_EXAMPLES * usual)
+    """For Hypothesis: half of them, other ones in each run; five times as many in a run with `--all`."""
+    return choose_size(max(1, usual // FEWER_EXAMPLES), MORE_EXAMPLES * usual)

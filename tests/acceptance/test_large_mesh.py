@@ -30,7 +30,7 @@ from tests.faults.served import Started, run_server
 from tests.faults.wire import GRAPHQL, Posted, send_request
 from tests.sizes import ALL, choose_size
 
-JOBS, COLUMNS = (int(part) for part in os.environ.get("MESHLINE_TEST_MESH", "10000x300000" if ALL else "600x18000").split("x"))
+JOBS, COLUMNS = (int(part) for part in os.environ.get("MESHLINE_TEST_MESH", "10000x300000" if ALL else "300x9000").split("x"))
 SEED = int(os.environ.get("MESHLINE_FAULT_SEED", "11"))
 PHASES = ((1, 0.15), (8, 0.35), (32, 0.5))  # connections, share of the events
 KILLS = choose_size(1, 3)  # in each phase, and one at its end

@@ -24,7 +24,7 @@ from tests.sizes import choose_size
 
 pytestmark = pytest.mark.server
 
-EVENTS = choose_size(2_000, 6_000)
+EVENTS = choose_size(1_200, 6_000)
 POISON = 40
 PARTITIONS = 3
 
