@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import platformdirs
-
+from meshline.app.kept_files import find_kept_file
 from meshline.app.settings import Settings, read_variable
 from meshline.errors import MeshlineError
 from meshline.graph.index.name_vectors import ModelChoice, NameVectors, open_vectors
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.store.factory import find_sqlite_path, mask_credentials
 from meshline.ingest.sources.secrets import expand_variables
 
 log = logging.getLogger("meshline.vectors")
@@ -33,30 +29,12 @@ def open_search_vectors(settings: Settings, store: str, model: str | None = None
     return open_vectors(
         ModelChoice(
             settings.search_vectors if model is None else model,
-            settings.search_vectors_file or _find_file(store),
+            settings.search_vectors_file or find_kept_file(store, "vectors"),
             settings.search_vectors_most,
             settings.search_vectors_model,
             None if token is None else expand_variables(token.get_secret_value(), "search_vectors_token", read_variable),
         )
     )
-
-
-def _find_file(store: str) -> Path | None:
-    """Where the vectors for a store are kept; None if it is in memory only, or there is no place."""
-    path = find_sqlite_path(store)
-    if path is not None:
-        return path.with_name(f"{path.name}.vectors")
-    if store == ":memory:" or store.startswith("sqlite:"):
-        return None
-    folder = platformdirs.user_cache_path("meshline", appauthor=False)
-    if not folder.is_absolute():  # without a home there is none
-        return None
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        log.warning("the vectors of names cannot be kept in %s: %s", folder, error.strerror or error)
-        return None
-    return folder / f"{hashlib.sha256(mask_credentials(store).encode()).hexdigest()[:16]}.vectors"
 
 
 class VectorUpkeep:

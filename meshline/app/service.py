@@ -16,6 +16,7 @@ from meshline.app import access_log, notifications
 from meshline.app.access_journal import AccessJournal
 from meshline.app.access_log import AccessLog
 from meshline.app.access_requests import RequestRegister
+from meshline.app.kept_files import find_snapshots
 from meshline.app.logs import DETAILS
 from meshline.app.notifications import Notifier
 from meshline.app.parser_process import start_forks
@@ -83,6 +84,7 @@ RETRY_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
 PRUNE_PAUSE = 0.05  # seconds between two transactions that prune, in which others may write
 PRUNED_AT = "history:pruned-at"  # the setting with the time of the last pruning, in microseconds
+KEEP_SECONDS = 30.0  # between two looks whether the index should be kept for the next start
 TASK_GRACE = 3.0  # seconds for the current step of a task that is stopped
 PAUSE = 10  # the pause before names are joined again, in multiples of the last duration
 
@@ -207,6 +209,8 @@ class Service:
                 log.error("reads and refused writes of the last seconds are not in the audit log: %s", error)  # noqa: TRY400
             if opened.live.vectors is not None:
                 await run_in_threadpool(opened.live.vectors.close)
+            with suppress(MeshlineError):
+                await run_in_threadpool(partial(opened.live.keep_index, at_end=True))
             await run_in_threadpool(opened.live.store.close)
             collect_as_usual()
             log.info("stopped")
@@ -254,6 +258,7 @@ class Service:
             self._join(opened.live),
             run_in_thread(start_forks),
             repeat(partial(self._prune, store), PRUNE_SECONDS, "what is past its retention was not deleted", at_once=True),
+            run_in_thread(opened.live.prepare_names),
             repeat(partial(self._write_uses, store), WRITE_SECONDS, "the last uses of tokens were not written"),
             repeat(
                 partial(self._write_log, opened.access_log),
@@ -261,6 +266,7 @@ class Service:
                 "the audit log of access was not written",
                 at_once=True,
             ),
+            repeat(opened.live.keep_index, KEEP_SECONDS, "the index was not kept for the next start", at_once=True),
             repeat(self._upkeep.write_due, often, "reminders, ends and seen grants of access were not written"),
         ]
         if opened.live.vectors is not None:
@@ -285,7 +291,7 @@ class Service:
             wanted = (None, None) if file is None else mesh.build_configuration(file)
             naming, precedence = mesh.configure_store(store, *wanted)
             index_stored_runs(store, naming)
-            live = LiveGraph.open(store, precedence)
+            live = LiveGraph.open(store, precedence, snapshots=find_snapshots(settings, settings.store))
             live.vectors = open_search_vectors(settings, settings.store)
             if file is not None and settings.mesh is not None:
                 loading = sync_or_raise(

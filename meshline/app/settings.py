@@ -256,6 +256,15 @@ class Settings(BaseSettings):
         description="The file in which vectors are kept for the next start. By default one beside the SQLite store (its name and"
         " `.vectors`), else one in the user's folder for caches.",
     )
+    index_kept: bool = Field(
+        default=True,
+        description="Whether the index of a large graph is kept in a file, so that the next start takes a second in place of many. See"
+        " docs/operations.md.",
+    )
+    index_file: Path | None = Field(
+        default=None,
+        description="That file. By default one beside the SQLite store (its name and `.index`), else one in the user's folder for caches.",
+    )
     notify: bool = Field(
         default=False,
         description="Record notifications for landed changes and policy violations; see docs/notifications.md.",

@@ -12,6 +12,8 @@ import typer
 from meshline.cli.options import Config, Store
 from meshline.errors import NotFound
 
+SLOW_SECONDS = 1.0  # a graph that takes longer to open is kept for the next command
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -175,12 +177,21 @@ class OpenGraph(NamedTuple):
 @contextmanager
 def open_graph(url: str | None, *, must_exist: bool = False, mesh: Mesh | None = None) -> Iterator[OpenGraph]:
     """The graph of a store, with the rules of the store, or with those of a mesh file."""
+    import time
+
+    from meshline.app.kept_files import find_snapshots
+    from meshline.app.settings import load_settings
     from meshline.graph.live_graph import LiveGraph
     from meshline.ingest.mesh import build_configuration, configure_store
     from meshline.ingest.partings import end_partings
 
+    settings = load_settings(store=url)
     with open_store_at(url, must_exist=must_exist) as store:
         naming, precedence = configure_store(store, *(build_configuration(mesh) if mesh is not None else ()))
-        graph = LiveGraph.open(store, precedence)
+        begun = time.monotonic()
+        graph = LiveGraph.open(store, precedence, snapshots=find_snapshots(settings, settings.store))
+        took = time.monotonic() - begun
         end_partings(graph)
         yield OpenGraph(graph, naming)
+        if took > SLOW_SECONDS:  # the next command need not wait as long
+            graph.keep_index(at_end=True)

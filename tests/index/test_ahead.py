@@ -67,7 +67,7 @@ def test_a_store_in_memory_goes_on_after_a_content_that_cannot_be_read(bytes_: b
 
     def iterate_damaged_heads() -> Iterator[list[Head]]:
         for heads in store.iterate_heads():
-            yield [head._replace(content=Content(b"", bytes_)) for head in heads]
+            yield [head._replace(content=Content(bytes(16), bytes_)) for head in heads]
 
     with pytest.raises(StoreCorrupt):
         LineageIndex.load(iterate_damaged_heads(), 1)

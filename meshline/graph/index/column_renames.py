@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from meshline.graph.index.arrays import COLUMN, GONE, NONE, PAST
 from meshline.graph.index.identity import Identity
@@ -90,6 +90,13 @@ class ColumnNames(NamedTuple):
 
 class ColumnRenames:
     """All renames and drops of columns that visible heads state, and the nodes of the stretches that they ended."""
+
+    SAVED: ClassVar[Mapping[str, Any]] = {
+        "_stated": dict[int, list[tuple[int, ColumnStep]]],
+        "_stating": dict[int, set[int]],
+        "_names": dict[int, ColumnNames],
+        "_past": dict[int, dict[tuple[int, int], int]],
+    }
 
     def __init__(self, tables: IndexTables, identity: Identity, renames: DatasetRenames) -> None:
         self._tables = tables

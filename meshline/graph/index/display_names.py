@@ -141,7 +141,7 @@ class DisplayNames:
         return False
 
     def is_unlisted(self, column: int) -> bool:
-        if not (has_catalog(self._tables) or self._tables.heads.partial):
+        if not (has_catalog(self._tables) or self._tables.heads.has_partial()):
             return False
         return self._is_unlisted(column, self.get_listings(int(self._tables.nodes.part1[column])))
 
@@ -325,7 +325,7 @@ class DisplayNames:
         return bool(self._tables.nodes.traits[dataset] & MERGED or has_catalog(self._tables) or self._is_listed_in_parts(dataset))
 
     def _is_listed_in_parts(self, dataset: int) -> bool:
-        return (DATASET_SCOPE, *self._tables.get_key(dataset).parts) in self._tables.heads.partial
+        return self._tables.heads.is_listed_in_parts((DATASET_SCOPE, *self._tables.get_key(dataset).parts))
 
 
 def is_output(direction: object) -> bool:

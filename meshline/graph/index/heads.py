@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from meshline.graph.index.arrays import I32, I64, NONE, U8, extend_array
 from meshline.graph.index.results import Ints, ScopeInfo, StatedScope
+from meshline.graph.index.scope_groups import ScopeGroups
+from meshline.graph.index.text_table import TextTable
 from meshline.graph.model import (
     CONTENT_REPLACED,
     DATASET_SCOPE,
@@ -45,7 +51,13 @@ _NUMBERS = (
     "replaced",
     "refollowed",
     "listing",
+    "job",
+    "part",
+    "dataset",
+    "digests",
 )
+_DIGEST = np.dtype("V16")
+QUERIES, REPLACED, IN_SOME = 1, 2, 3  # by the dataset: queries that write it, scopes on its replaced content, scopes that list some columns
 _OUTPUT_PARTS = 5  # of a job-output scope
 _NEVER = np.iinfo(np.int64).min
 
@@ -57,14 +69,22 @@ FLOWS, RELATIONS, FACTS, MENTIONS = range(4)
 class Heads:
     """Heads by number, in the order in which they were read; one for each scope is alive."""
 
-    def __init__(self) -> None:
+    SAVED: ClassVar[Mapping[str, Any]] = {"n": int, "sources": list[str], "_source_numbers": dict[str, int]}
+    NUMBERS: ClassVar[tuple[str, ...]] = (*_NUMBERS, "alive")  # arrays with an element for each head
+
+    def __init__(self, salt: int) -> None:
+        """`salt`: begins the hashes of jobs, runs and datasets, which are the same in all processes that share the index's arrays."""
+        self._key = salt.to_bytes(8, "little")
         self.n = 0
         self.renumbered = 0  # how often heads and their rows were renumbered
         self.scope_id: I64 = np.empty(0, np.int64)
         self.observed_at: I64 = np.empty(0, np.int64)
         self.valid_from: I64 = np.empty(0, np.int64)
         self.last_observed: I64 = np.empty(0, np.int64)
-        self.run: I64 = np.empty(0, np.int64)  # of job-output heads: a hash of `parse_family`
+        self.run: I64 = np.empty(0, np.int64)  # of job-output heads: a hash of `parse_family`; else 0
+        self.job: I64 = np.empty(0, np.int64)  # of job-output heads: a hash of the job (`parse_job`); else 0
+        self.part: U8 = np.empty(0, np.uint8)  # QUERIES, REPLACED, IN_SOME, or 0
+        self.dataset: I64 = np.empty(0, np.int64)  # of heads with a part: a hash of the dataset; else 0
         self.source: I32 = np.empty(0, np.int32)
         self.provisional: U8 = np.empty(0, np.uint8)
         self.stale: U8 = np.empty(0, np.uint8)
@@ -73,15 +93,14 @@ class Heads:
         self.listing: U8 = np.empty(0, np.uint8)  # IN_PARTS, IN_WHOLE, or 0
         self.alive: U8 = np.empty(0, np.uint8)
         self.starts: I64 = np.zeros((1, 4), np.int64)  # rows of head h: starts[h]..starts[h + 1] in flows, relations, facts, mentions
-        self.digests: list[bytes] = []
-        self.scopes: list[str] = []  # see `format_scope`
+        self.digests: npt.NDArray[np.void] = np.empty(0, _DIGEST)  # of contents
+        self.scopes = TextTable()  # see `format_scope`
         self.sources: list[str] = []
         self.by_scope: I32 = np.full(64, NONE, np.int32)
         self._source_numbers: dict[str, int] = {}
-        self.partial: dict[Scope, int] = {}  # ("dataset", ns, name) -> how many scopes list some of its columns
-        self._queries: dict[str, dict[int, None]] = {}  # scope ids of the queries into each dataset
-        self._replaced: dict[str, dict[int, None]] = {}  # scope ids that state when the content of each dataset was replaced
-        self._jobs: dict[str, dict[int, None]] = {}  # scope ids of the job-output scopes of each job
+        self._in_some: int | None = None  # how many alive heads have the part IN_SOME; None: not counted since they changed
+        self._jobs = ScopeGroups(self._list_jobs)
+        self._parts = {part: ScopeGroups(partial(self._list_parts, part)) for part in (QUERIES, REPLACED, IN_SOME)}
 
     def find_current(self, scope_id: int) -> int:
         """The number of the scope's head, or NONE."""
@@ -104,19 +123,21 @@ class Heads:
         self.refollowed[new] = 0
         self.listing[new] = [_classify_listing(scope) for scope in heads.scopes]
         self.alive[new] = 1
-        self.digests += heads.digests
-        self.scopes += heads.scopes
-        self.run[new] = 0
+        self.digests[new] = np.frombuffer(b"".join(heads.digests), _DIGEST)
+        self.scopes.add(heads.scopes)
+        self.run[new] = self.job[new] = self.dataset[new] = self.part[new] = 0
         for head, scope_id, scope in zip(range(first, n), heads.scope_ids, heads.scopes, strict=True):
             if scope.startswith(_JOB_OUTPUT):
-                self.run[head] = hash(parse_family(heads.versions[head - first]))
-                self._jobs.setdefault(_parse_job(scope), {})[scope_id] = None
+                self.run[head] = self._hash(parse_family(heads.versions[head - first]))
+                self.job[head] = job = self._hash(_parse_job(scope))
+                self._jobs.add(job, scope_id)
                 if _is_query(scope):
-                    self._queries.setdefault(_parse_output(scope), {})[scope_id] = None
+                    self._add_part(head, QUERIES, _parse_output(scope))
             elif _PARTIAL in scope:
-                self._count_partial(parse_scope(scope), 1)
+                if is_partial_schema(parsed := parse_scope(scope)):
+                    self._add_part(head, IN_SOME, _format_dataset(parsed))
             elif scope.startswith(_REPLACED):
-                self._replaced.setdefault(_parse_content(scope), {})[scope_id] = None
+                self._add_part(head, REPLACED, _parse_content(scope))
         top = int(self.scope_id[new].max(initial=0)) + 1
         if top > len(self.by_scope):
             known = len(self.by_scope)
@@ -134,45 +155,60 @@ class Heads:
             array = getattr(self, name)
             array[new] = array[head]
         self.alive[head], self.alive[new] = 0, 1
-        self.digests.append(self.digests[head])
-        self.scopes.append(self.scopes[head])
+        self.scopes.add([self.scopes[head]])
         self.by_scope[self.scope_id[head]] = new
         self.n += 1
         return new
 
     def remove(self, head: int) -> None:
+        scope_id = int(self.scope_id[head])
         self.alive[head] = 0
-        self.by_scope[self.scope_id[head]] = NONE
-        scope = self.scopes[head]
-        if scope.startswith(_JOB_OUTPUT):
-            _drop(self._jobs, _parse_job(scope), int(self.scope_id[head]))
-            if _is_query(scope):
-                _drop(self._queries, _parse_output(scope), int(self.scope_id[head]))
-        elif _PARTIAL in scope:
-            self._count_partial(parse_scope(scope), -1)
-        elif scope.startswith(_REPLACED):
-            _drop(self._replaced, _parse_content(scope), int(self.scope_id[head]))
+        self.by_scope[scope_id] = NONE
+        if self.job[head]:
+            self._jobs.drop(int(self.job[head]), scope_id)
+        if self.part[head]:
+            self._parts[int(self.part[head])].drop(int(self.dataset[head]), scope_id)
+            self._in_some = None
 
-    def _count_partial(self, scope: Scope, more: int) -> None:
-        if is_partial_schema(scope):
-            count = self.partial.pop(scope[:3], 0) + more
-            if count:
-                self.partial[scope[:3]] = count
+    def _add_part(self, head: int, part: int, dataset: str) -> None:
+        self.part[head], self.dataset[head] = part, self._hash(dataset)
+        self._parts[part].add(int(self.dataset[head]), int(self.scope_id[head]))
+        self._in_some = None
+
+    def has_partial(self) -> bool:
+        """Whether a scope lists only some columns of a dataset."""
+        if self._in_some is None:
+            self._in_some = len(self._list_parts(IN_SOME)[0])
+        return self._in_some > 0
+
+    def is_listed_in_parts(self, dataset: Scope) -> bool:
+        """Whether a scope lists only some columns of this dataset: ("dataset", ns, name)."""
+        return self.has_partial() and bool(self._parts[IN_SOME].find(self._hash(_format_dataset(dataset))))
+
+    def _list_jobs(self) -> tuple[I64, I64]:
+        own = np.flatnonzero((self.alive[: self.n] != 0) & (self.job[: self.n] != 0))
+        return self.job[own], self.scope_id[own]
+
+    def _list_parts(self, part: int) -> tuple[I64, I64]:
+        own = np.flatnonzero((self.alive[: self.n] != 0) & (self.part[: self.n] == part))
+        return self.dataset[own], self.scope_id[own]
+
+    def _hash(self, text: str) -> int:
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, key=self._key).digest(), "little", signed=True)
 
     def retime(self, head: int, now: Head) -> None:
         """Update the times of a head whose content is the same."""
         self.observed_at[head], self.valid_from[head], self.last_observed[head] = now.observed_at, now.valid_from, now.last_observed
         self.provisional[head] = now.provisional
         if self.run[head]:
-            self.run[head] = hash(parse_family(now.version))
+            self.run[head] = self._hash(parse_family(now.version))
 
     def compact(self, kept: int) -> None:
         """Forget the heads that are not alive; `IndexTables.compact` has removed their rows."""
         alive = np.flatnonzero(self.alive[: self.n])
-        for name in (*_NUMBERS, "alive"):
+        for name in self.NUMBERS:
             setattr(self, name, getattr(self, name)[alive])
-        self.digests = [self.digests[h] for h in alive]
-        self.scopes = [self.scopes[h] for h in alive]
+        self.scopes.keep(alive)
         self.starts = self.starts[: kept + 1].copy()
         self.by_scope[self.scope_id] = np.arange(kept, dtype=np.int32)
         self.n = kept
@@ -195,7 +231,8 @@ class Heads:
             return {}
         own = np.flatnonzero((self.alive[: self.n] != 0) & (self.source[: self.n] == number)).tolist()
         return {
-            self.get_scope(head): StatedScope(self.digests[head], int(self.observed_at[head]), int(self.scope_id[head])) for head in own
+            self.get_scope(head): StatedScope(self.digests[head].tobytes(), int(self.observed_at[head]), int(self.scope_id[head]))
+            for head in own
         }
 
     def list_alive(self, sources: Iterable[str]) -> I64:
@@ -236,10 +273,12 @@ class Heads:
 
         A head is stale if neither the job's latest run stated it, nor a run of the same family (`parse_family`).
         """
+        if jobs is None:
+            return self._update_all_stale()
         changed: list[int] = []
-        for job in self._jobs if jobs is None else jobs:
-            of_job = list(self._jobs.get(job, ()))
-            if not of_job or (jobs is None and len(of_job) == 1):
+        for job in jobs:
+            of_job = list(self._jobs.find(self._hash(job)))
+            if not of_job:
                 continue
             if len(of_job) == 1:  # the usual job, at each of its runs: its only head is of its latest run
                 (head,) = self.by_scope[of_job]
@@ -256,12 +295,27 @@ class Heads:
                 changed.append(int(heads[i]))
         return changed
 
+    def _update_all_stale(self) -> list[int]:
+        """The same for all jobs at once."""
+        heads = np.flatnonzero((self.alive[: self.n] != 0) & (self.job[: self.n] != 0))
+        jobs, job = np.unique(self.job[heads], return_inverse=True)
+        runs, run = np.unique(self.run[heads], return_inverse=True)
+        seen = self.last_observed[heads]
+        newest = np.full(len(jobs), _NEVER)
+        np.maximum.at(newest, job, seen)
+        latest = seen == newest[job]
+        run_of_job = job * len(runs) + run
+        stale = ~(latest | np.isin(run_of_job, run_of_job[latest]))
+        changed: list[int] = heads[stale != (self.stale[heads] != 0)].tolist()
+        self.stale[heads] = stale
+        return changed
+
     def update_replaced(self, changed: Iterable[Head] | None = None) -> list[int]:
         """Compute which queries had their output replaced since, as far as these heads change it, or for all; gives those that changed."""
         found: list[int] = []
-        for dataset, queries in (self._queries if changed is None else self._collect_queries(changed)).items():
+        for dataset, queries in (self._list_all_queries() if changed is None else self._collect_queries(changed)).items():
             heads = self.by_scope[list(queries)]
-            times = self.observed_at[self.by_scope[list(self._replaced.get(dataset, ()))]]
+            times = self.observed_at[self.by_scope[list(self._parts[REPLACED].find(dataset))]]
             replaced = self.observed_at[heads] < times.max(initial=_NEVER)
             for i in np.flatnonzero(replaced != (self.replaced[heads] != 0)):
                 self.replaced[heads[i]] = replaced[i]
@@ -269,23 +323,26 @@ class Heads:
                 found.append(int(heads[i]))
         return found
 
-    def _collect_queries(self, changed: Iterable[Head]) -> dict[str, dict[int, None]]:
+    def _list_all_queries(self) -> dict[int, Collection[int]]:
+        return {dataset: self._parts[QUERIES].find(dataset) for dataset in np.unique(self._list_parts(QUERIES)[0]).tolist()}
+
+    def _collect_queries(self, changed: Iterable[Head]) -> dict[int, Collection[int]]:
         """The queries to examine, by the dataset that they write: all that write a replaced dataset, else those that changed."""
-        found: dict[str, dict[int, None]] = {}
+        whole: set[int] = set()
+        found: dict[int, dict[int, None]] = {}
         for head in changed:
             kind = head.scope[0]
             if kind == CONTENT_REPLACED:
-                dataset = _parse_content(format_scope(head.scope))
-                found.setdefault(dataset, {}).update(self._queries.get(dataset, {}))
+                whole.add(self._hash(_parse_content(format_scope(head.scope))))
             elif kind == JOB_OUTPUT and head.scope[-1] == QUERY and self.find_current(head.scope_id) != NONE:
                 text = format_scope(head.scope)
                 if _is_query(text):
-                    found.setdefault(_parse_output(text), {})[head.scope_id] = None
-        return found
+                    found.setdefault(self._hash(_parse_output(text)), {})[head.scope_id] = None
+        return {**found, **{dataset: self._parts[QUERIES].find(dataset) for dataset in whole}}
 
     def list_outputs(self, job: str) -> list[int]:
         """The job-output heads of a job (see `parse_job`)."""
-        return [self.find_current(scope_id) for scope_id in self._jobs.get(job, ())]
+        return [self.find_current(scope_id) for scope_id in self._jobs.find(self._hash(job))]
 
     def find_job(self, head: int) -> str | None:
         """The text that identifies the job of a head (see `parse_job`); None if its scope is no output of a job."""
@@ -310,7 +367,7 @@ class Heads:
         return number
 
     def _reserve(self, n: int) -> None:
-        for name in (*_NUMBERS, "alive"):
+        for name in self.NUMBERS:
             setattr(self, name, extend_array(getattr(self, name), self.n, n))
         if len(self.starts) < n + 1:
             starts = np.empty((max(n + 1, 2 * len(self.starts)), 4), np.int64)
@@ -339,10 +396,9 @@ def _parse_content(scope: str) -> str:
     return _BETWEEN.join(scope.removesuffix('"]').split(_BETWEEN)[1:3])
 
 
-def _drop(scopes: dict[str, dict[int, None]], name: str, scope_id: int) -> None:
-    del scopes[name][scope_id]
-    if not scopes[name]:
-        del scopes[name]
+def _format_dataset(scope: Scope) -> str:
+    """What identifies the dataset of a scope ("dataset", ns, name, ...)."""
+    return format_scope(scope[:3])
 
 
 def _parse_job(scope: str) -> str:

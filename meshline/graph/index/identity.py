@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,14 @@ _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 
 class Identity:
     """Keeps rings, representatives and the trait MERGED of datasets and columns."""
+
+    SAVED: ClassVar[Mapping[str, Any]] = {
+        "continued": dict[int, int],
+        "_continues": dict[int, set[int]],
+        "renamed": dict[int, str],
+        "any_apart": bool,
+        "grouped": set[int],
+    }
 
     def __init__(self, tables: IndexTables, precedence: Precedence) -> None:
         self._tables = tables
@@ -266,6 +274,13 @@ class _Known(NamedTuple):
 class OwnerIdentity:
     """Keeps rings and representatives of owners, and which of their names is shown."""
 
+    SAVED: ClassVar[Mapping[str, Any]] = {
+        "shown": dict[int, int],
+        "version": int,
+        "_stated": dict[int, list[_Stated]],
+        "_classes": dict[int, tuple[int, ...]],
+    }
+
     def __init__(self, tables: IndexTables, precedence: Precedence) -> None:
         self._tables = tables
         self._precedence = precedence
@@ -371,6 +386,10 @@ class OwnerIdentity:
         self._upto = n
         before, self._in_use = self._in_use, nodes.live[self._nodes] > 0
         return not np.array_equal(before, self._in_use)
+
+    def restore(self) -> None:
+        """Follow the nodes, after all that is `SAVED` is there: `settle` has grouped them already."""
+        self._follow()
 
     def _get_text(self, node: int) -> str:
         return self._tables.get_parts(node)[0]

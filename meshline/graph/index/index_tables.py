@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -60,6 +61,8 @@ STRIDE = 4  # times the rows in use, at most: the first heads may be unlike the 
 class IndexTables:
     """The tables and the operations on them: it knows the layout of rows, not their meaning."""
 
+    SAVED: ClassVar[Mapping[str, Any]] = {"folded": int, "dead_rows": int, "bytes_read": int}
+
     def __init__(self) -> None:
         self.names = allocate_group(Names, 64, slots=256, text=4096)
         self.nodes = allocate_group(Nodes, 64, slots=256)
@@ -75,7 +78,7 @@ class IndexTables:
         self.folded = 0  # flows in the CSR arrays
         self.counts: I64 = np.zeros(N_COUNTS, np.int64)
         self.counts[SALT] = secrets.randbits(31)
-        self.heads = Heads()
+        self.heads = Heads(int(self.counts[SALT]))
         self.dead_rows = 0
         self.bytes_read = 0
         self.share = 0.0  # the share of a load's heads that were read; 0: unknown

@@ -15,8 +15,9 @@ from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.dump import Dump, dump_graph
 from meshline.graph.index.flow_tables import collect_origins, list_flows_near, list_implied_columns, list_leaving_flows
 from meshline.graph.index.heads import FLOWS, RELATIONS
+from meshline.graph.index.index_state import collect_parts, restore_parts
 from meshline.graph.index.index_tables import NodeSlots
-from meshline.graph.index.loader import HeadLoader
+from meshline.graph.index.loader import INTERPRETED_BYTES, HeadLoader
 from meshline.graph.index.lookup import AssetLookup
 from meshline.graph.index.mentions import (
     MOST_NODES,
@@ -59,6 +60,7 @@ from meshline.graph.index.results import (
     WordMatch,
 )
 from meshline.graph.index.rollup import Rows, keep_strongest
+from meshline.graph.index.snapshot_file import Array, Part
 from meshline.graph.index.statistics import NameMatcher, Size, Survey, list_tags, measure_size
 from meshline.graph.index.suggestions import Suggestions
 from meshline.graph.index.title_pairs import TitledNodes, TitlePairs
@@ -292,11 +294,13 @@ class ChangeFacet:
         self._tables = loader.tables
         self._shown = shown
         self._view = view
+        self.applied = 0  # heads that `apply` replaced
 
     def apply(self, changes: Changes) -> None:
         """Follow the store: replace these heads. Changes that are not newer than the revision of the index are ignored."""
         if changes.revision > self._view.revision:
             self._loader.apply(changes.heads)
+            self.applied += len(changes.heads)
             self._view.revision = changes.revision
 
     def suppose(self, heads: Iterable[Head]) -> None:
@@ -389,6 +393,10 @@ class ChangeFacet:
     def count_nodes(self) -> int:
         """How many nodes there are, whether any head mentions them or not: the length of arrays that are indexed by node."""
         return int(self._tables.counts[N_NODES])
+
+    def count_heads(self) -> int:
+        """How many statements there are, also former ones that are not forgotten yet."""
+        return self._tables.heads.n
 
     def count_unused(self) -> int:
         """How many nodes no head mentions any more. Looks at each."""
@@ -538,7 +546,7 @@ class LineageIndex:
 
     def __init__(self, revision: int, as_of: int | None = None, precedence: Precedence | None = None) -> None:
         """An empty index; see `load`."""
-        precedence = precedence or Precedence()
+        self.precedence = precedence = precedence or Precedence()
         self._view = View(revision, as_of)
         self._loader = HeadLoader(precedence)
         self._tables = self._loader.tables
@@ -561,10 +569,27 @@ class LineageIndex:
         index._loader.load(heads)
         return index
 
+    def collect_parts(self) -> dict[str, Part]:
+        """All that the index knows, for a snapshot: arrays of its own, to be copied before it changes."""
+        return {**collect_parts(self._loader), **self._lookup.collect_parts()}
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, Array], revision: int, precedence: Precedence) -> LineageIndex:
+        """An index of the copies of such parts, which it uses as its own arrays. `precedence`: as that index had it. Raises Unusable."""
+        index = cls(revision, None, precedence)
+        restore_parts(index._loader, arrays)
+        index._lookup.restore(arrays)
+        return index
+
     @property
     def revision(self) -> int:
         """The revision of the store up to which the index follows it."""
         return self._view.revision
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there is so much work with it that compiled kernels pay."""
+        return self._tables.bytes_read > INTERPRETED_BYTES
 
     @property
     def version(self) -> int:
@@ -608,11 +633,17 @@ class LineageIndex:
         return NameSearch(self._tables, self._asset_names, self._suggestions)
 
     def prepare_ids(self) -> None:
-        """Make the first `assets.find` and the first suggestion as fast as later ones. Takes a second or two for a million columns;
-        a server does it at its start.
+        """Make the first `assets.find` as fast as later ones. Takes a second for a million columns that were not in a snapshot; a server
+        does it at its start.
         """
         self._lookup.prepare_ids()
+
+    def prepare_suggestions(self) -> None:
+        """The same for the first suggestion; a server does it in the background."""
         self._suggestions.prepare()
+
+    def prepare_search(self) -> None:
+        """The same for the first search."""
         self._name_search.prepare()
 
     def iterate_suggestions(self, text: str, first: int) -> Iterator[tuple[int, int]]:

@@ -27,7 +27,7 @@ def mark_listed(tables: IndexTables, precedence: Precedence) -> Flags:
     datasets = nodes.rep[nodes.part1[columns]]
     listed &= solid
     listed[columns] &= solid[datasets]
-    if has_catalog(tables) or tables.heads.partial:
+    if has_catalog(tables) or tables.heads.has_partial():
         listed[columns] &= ~_mark_unlisted(tables, precedence, columns, datasets)[columns]
     return listed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import numpy as np
@@ -95,6 +95,14 @@ _NO_ATTRIBUTES: Mapping[str, Json] = {}
 class HeadLoader:
     """The tables, identity and renames, and what else follows from attributes of the visible heads."""
 
+    SAVED: ClassVar[Mapping[str, Any]] = {
+        "patterns": dict[int, dict[int, list[str]]],
+        "_with_patterns": dict[int, set[int]],
+        "session_names": dict[int, list[tuple[int, tuple[str, ...]]]],
+        "tag_sets": list[frozenset[str]],
+        "_attribute_numbers": dict[bytes, int],
+    }
+
     def __init__(self, precedence: Precedence) -> None:
         self.tables = IndexTables()
         self.identity = Identity(self.tables, precedence)
@@ -110,8 +118,9 @@ class HeadLoader:
         self.version = 0  # counts all changes
         self.tag_sets: list[frozenset[str]] = []  # by `Facts.tags`: `key` or `key=value`
         self._tag_numbers: dict[frozenset[str], int] = {}
-        self._attributes: list[dict[str, Json]] = []
+        self._attributes: dict[int, dict[str, Json]] = {}  # those that were asked for
         self._attribute_numbers: dict[bytes, int] = {}
+        self._encoded: list[bytes] = []  # by number
 
     def load(self, batches: Iterable[Sequence[Head]]) -> None:
         """Load all heads into an empty index."""
@@ -138,7 +147,7 @@ class HeadLoader:
         latest = {head.scope_id: head for head in changed}.values()
         for head in latest:
             current = tables.heads.find_current(head.scope_id)
-            if current != NONE and head.content is not None and tables.heads.digests[current] == head.content.digest:
+            if current != NONE and head.content is not None and tables.heads.digests[current].tobytes() == head.content.digest:
                 self._retime(current, head)
             else:
                 if current != NONE:
@@ -172,11 +181,21 @@ class HeadLoader:
         number = int(self.tables.relations.value[relation])
         if self.tables.relations.type[relation] == _HAS_COLUMN:
             return _NO_ATTRIBUTES if number == NONE else {"position": number}
-        return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
+        return self.get_attributes(number)
 
     def get_attributes(self, number: int) -> Mapping[str, Json]:
         """Attributes of relations other than HAS_COLUMN, by their number."""
-        return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
+        if number == NONE:
+            return _NO_ATTRIBUTES
+        found = self._attributes.get(number)
+        if found is None:
+            found = self._attributes[number] = _decode_attributes(self._encoded[number])
+        return found
+
+    def restore(self) -> None:
+        """Derive the rest, after all that is `SAVED` is there."""
+        self._encoded = [*self._attribute_numbers]
+        self._tag_numbers = {tags: number for number, tags in enumerate(self.tag_sets)}
 
     def _read(self, heads: HeadTable) -> None:
         contents, specials = self.tables.read(heads)
@@ -257,8 +276,9 @@ class HeadLoader:
     def _number_attributes(self, encoded: bytes) -> int:
         number = self._attribute_numbers.get(encoded)
         if number is None:
-            number = self._attribute_numbers[encoded] = len(self._attributes)
-            self._attributes.append(_decode_attributes(encoded))
+            number = self._attribute_numbers[encoded] = len(self._encoded)
+            self._attributes[number] = _decode_attributes(encoded)  # now, so that what cannot be read is found at once
+            self._encoded.append(encoded)
         return number
 
     def _retime(self, head: int, now: Head) -> None:
@@ -277,7 +297,7 @@ class HeadLoader:
     def _follow_listing(self, scope: Scope) -> None:
         """Note that shown columns may change: they depend on the times of schemas where some schemas are partial."""
         if scope[:1] == (DATASET_SCOPE,) and (
-            is_partial_schema(scope) or (scope[3:] == (WHOLE_SCHEMA,) and scope[:3] in self.tables.heads.partial)
+            is_partial_schema(scope) or (scope[3:] == (WHOLE_SCHEMA,) and self.tables.heads.is_listed_in_parts(scope[:3]))
         ):
             self.names_version += 1
 

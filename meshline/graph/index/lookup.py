@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from typing import TypeAlias
 
@@ -15,11 +16,14 @@ from meshline.graph.index.kernels import asset_ids
 from meshline.graph.index.kernels.jit import is_compiled
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.results import Flags, Ints
+from meshline.graph.index.snapshot_file import Array, Part, Unusable, take_array
 from meshline.graph.index.suggestions import NameText
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, compute_asset_id
 
 _OF_PREFIX = {prefix: KINDS.index(kind) for kind, prefix in ID_PREFIX.items()}
 Hashes: TypeAlias = npt.NDArray[np.uint64]
+
+_ID_ARRAYS = ("hashes", "parts", "recent", "of_recent", "upto")  # in a snapshot, for each kind
 
 _RECENT = 4096  # ids that are kept one by one before they are sorted in
 _MOST_ENDINGS = 64  # last parts that a text ends with which are examined
@@ -94,6 +98,21 @@ class AssetLookup:
         """Hash the ids of columns and datasets, at which most queries start, so that the first query does not wait for it."""
         for kind in (COLUMN, DATASET):
             self._get_ids(kind).list_candidates(0)
+
+    def collect_parts(self) -> dict[str, Part]:
+        """The hashed ids, for a snapshot: see `index_state`."""
+        return {
+            f"ids.{kind}.{name}": Part(array, len(array))
+            for kind, ids in self._known.items()
+            for name, array in ids.collect_arrays().items()
+        }
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Continue with these ids; those that are missing are hashed when they are needed. Raises Unusable."""
+        for kind in range(len(KINDS)):
+            found = {name: array for name in _ID_ARRAYS if (array := arrays.get(f"ids.{kind}.{name}")) is not None}
+            if found:
+                self._get_ids(kind).restore(found)
 
     def _get_ids(self, kind: int) -> _Ids:
         ids = self._known.get(kind)
@@ -223,6 +242,22 @@ class _Ids:
         self._hashes: Hashes = np.empty(0, np.uint64)
         self._parts: Ints = np.empty((0, 2), np.int32)
         self._recent: dict[int, set[tuple[int, int]]] = {}
+
+    def collect_arrays(self) -> dict[str, Array]:
+        """All that is known, by the names of `_ID_ARRAYS`."""
+        rows = [(hash_, *parts) for hash_, known in self._recent.items() for parts in known]
+        recent = (np.array([row[0] for row in rows], np.uint64), np.array([row[1:] for row in rows], np.int32).reshape(-1, 2))
+        return dict(zip(_ID_ARRAYS, (self._hashes, self._parts, *recent, np.array([self._upto], np.int64)), strict=True))
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Set all that was known. Raises Unusable."""
+        likes: tuple[Array, ...] = (self._hashes, self._parts, self._hashes, self._parts, np.empty(0, np.int64))
+        hashes, parts, recent, of_recent, upto = (take_array(arrays, name, like) for name, like in zip(_ID_ARRAYS, likes, strict=True))
+        if len(hashes) != len(parts) or len(recent) != len(of_recent) or len(upto) != 1:
+            raise Unusable("it is damaged: an array is not what it should be")
+        self._hashes, self._parts, self._upto = hashes, parts, int(upto[0])
+        for hash_, (part1, part2) in zip(recent.tolist(), of_recent.tolist(), strict=True):
+            self._recent.setdefault(hash_, set()).add((part1, part2))
 
     def list_candidates(self, wanted: int, decoy: int = NONE) -> list[AssetKey]:
         """The keys whose ids begin with these 8 bytes; if there are none, that of a decoy, unless it is NONE."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -34,6 +34,15 @@ _NODE = format_scope((DBT, ""))[:-2]  # the beginning of the text of a scope of 
 
 class PairCoverage:
     """Keeps the mark COVERED of the flows of runs in step with the dbt projects that they build."""
+
+    SAVED: ClassVar[Mapping[str, Any]] = {
+        "_lineages": dict[str, dict[int, None]],
+        "_node_of": dict[int, str],
+        "_builds": dict[int, dict[int, str]],
+        "_builders": dict[str, set[int]],
+        "_stating": dict[int, list[int]],
+        "_names": dict[str, int],
+    }
 
     def __init__(self, tables: IndexTables) -> None:
         self._tables = tables

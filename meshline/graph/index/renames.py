@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 from meshline.graph.index.arrays import COLUMN, DATASET, GONE, MOVED, NONE, PAST
 from meshline.graph.index.identity import Identity
@@ -34,6 +34,18 @@ class Step(NamedTuple):
 class DatasetRenames:
     """All renames and drops that visible heads state, and the nodes of the stretches that they ended."""
 
+    SAVED: ClassVar[Mapping[str, Any]] = {
+        "_stated": dict[int, list[tuple[int, Step]]],
+        "_steps": dict[int, list[Step]],
+        "_past": dict[tuple[int, int], int],
+        "_stretches": dict[int, list[int]],
+        "_ended": dict[int, Step],
+        "_placed": dict[int, tuple[int | None, bool]],
+        "_base": dict[int, int],
+        "_linked": dict[int, set[int]],
+        "_stepped": set[int],
+    }
+
     def __init__(self, tables: IndexTables, identity: Identity) -> None:
         self._tables = tables
         self._identity = identity
@@ -50,6 +62,12 @@ class DatasetRenames:
         self._changed: set[int] = set()
         self._loose: set[int] = set()  # scope ids of heads to rewrite
         self._stepped: set[int] = set()  # datasets with renamed or dropped columns (`meshline.graph.index.column_renames`)
+
+    def restore(self) -> None:
+        """Derive the rest, after all that is `SAVED` is there."""
+        for scope_id, stated in self._stated.items():
+            for base, step in stated:
+                self._stating[base][scope_id, step] += 1
 
     def record_rename(self, scope_id: int, old: int, new: int, time: int) -> None:
         """Record that a head states a rename of a dataset."""

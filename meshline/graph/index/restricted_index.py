@@ -88,6 +88,12 @@ class RestrictedIndex(LineageIndex):
     def prepare_ids(self) -> None:
         self._whole.prepare_ids()
 
+    def prepare_suggestions(self) -> None:
+        self._whole.prepare_suggestions()
+
+    def prepare_search(self) -> None:
+        self._whole.prepare_search()
+
     def iterate_suggestions(self, text: str, first: int) -> Iterator[tuple[int, int]]:
         return ((node, rank) for node, rank in self._whole.iterate_suggestions(text, first) if self._visible[node])
 

@@ -8,7 +8,7 @@ was read), a source without jobs does (a dbt project, the definition of a view),
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -26,11 +26,17 @@ _ANY: U8 = np.ones(1, np.uint8)
 class SilentJobs:
     """The jobs for which a source states such a producer."""
 
+    SAVED: ClassVar[Mapping[str, Any]] = {"_of_scope": dict[int, dict[int, int]], "_stated": dict[int, dict[int, int]]}
+
     def __init__(self, tables: IndexTables) -> None:
         self._tables = tables
         self._of_scope: dict[int, dict[int, int]] = {}  # scope id -> job -> bit of the producer
         self._stated: dict[int, dict[int, int]] = {}  # job -> scope id -> bit
         self._array: U8 = np.zeros(0, np.uint8)
+
+    def restore(self, array: U8) -> None:
+        """Set `array`, as it was."""
+        self._array = array
 
     def record(self, scope_id: int, job: int, attributes: Mapping[str, Json]) -> None:
         """Record the producer that a head states for a job."""

@@ -8,10 +8,12 @@ have it, of those that the caller may see.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, islice
 from typing import NamedTuple, TypeAlias
+
+import msgspec
 
 from meshline.graph.content import decode_facts
 from meshline.graph.index.results import Ints, Longs
@@ -26,6 +28,7 @@ _MOST_LEFT = 3  # words of a title that are paired with one of a name
 _LEAST_BEGUN = 2  # letters that a word has more of where it is found within another
 _LEAST_LETTERS = 2  # of a word of a name
 _TITLE = b"title"
+_AT_ONCE = 500  # statements that are read from the store together
 
 
 class Pair(NamedTuple):
@@ -51,16 +54,27 @@ class TitledNodes(NamedTuple):
     node: Longs  # by row: the own node of the asset
 
 
+class _Saved(NamedTuple):
+    """See the attributes of `TitlePairs` with these names."""
+
+    digests: dict[int, bytes]
+    waiting: list[int]
+    stated: dict[int, list[tuple[Pair, AssetKey]]]
+
+
 class TitlePairs:
     """The pairs in the titles of datasets and columns, of the statements that are active. Thread-safe.
 
     What is stated is only noted when it comes, which costs a look for the word `title` in its bytes; it is read by `prepare`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, saved: bytes = b"", read: Callable[[Sequence[int]], Iterable[Head]] = lambda _: ()) -> None:
+        """`saved`: what `save` gave, decoded when it is needed; `read`: reads heads by their scopes, as of now."""
         self._lock = threading.Lock()
+        self._saved, self._read = saved, read
+        self._late: list[Head] = []  # recorded since, and before that is decoded
         self._digests: dict[int, bytes] = {}  # by scope, of those that may state titles
-        self._waiting: dict[int, bytes] = {}  # by scope: contents that are not read yet
+        self._waiting: dict[int, bytes | None] = {}  # by scope: contents that are not read yet; None: neither from the store
         self._stated: dict[int, list[tuple[Pair, AssetKey]]] = {}  # by scope
         self._places: dict[Pair, _Places] = {}
         self.generation = 0  # how often the pairs have changed
@@ -68,36 +82,76 @@ class TitlePairs:
     def record(self, heads: Iterable[Head]) -> None:
         """Note the statements that came, or changed, or ended."""
         with self._lock:
-            for head in heads:
-                blob = None if head.content is None or _TITLE not in head.content.blob else head.content.blob
-                digest = None if head.content is None or blob is None else head.content.digest
-                if self._digests.get(head.scope_id) == digest:
-                    continue
-                self._forget(head.scope_id)
-                if blob is not None and digest is not None:
-                    self._digests[head.scope_id], self._waiting[head.scope_id] = digest, blob
+            if self._saved:
+                self._late += heads
+            else:
+                self._record(heads)
+
+    def save(self) -> bytes:
+        """What is known, for another process: statements that wait are read there."""
+        with self._lock:
+            self._decode()
+            return msgspec.msgpack.encode(_Saved(self._digests, [*self._waiting], self._stated))
+
+    def _decode(self) -> None:
+        if not self._saved:
+            return
+        saved, self._saved = msgspec.msgpack.decode(self._saved, type=_Saved), b""
+        self._digests, self._waiting = saved.digests, dict.fromkeys(saved.waiting)
+        for scope_id, pairs in saved.stated.items():
+            self._add(scope_id, pairs)
+        late, self._late = self._late, []
+        self._record(late)
+
+    def _record(self, heads: Iterable[Head]) -> None:
+        for head in heads:
+            blob = None if head.content is None or _TITLE not in head.content.blob else head.content.blob
+            digest = None if head.content is None or blob is None else head.content.digest
+            if self._digests.get(head.scope_id) == digest:
+                continue
+            self._forget(head.scope_id)
+            if blob is not None and digest is not None:
+                self._digests[head.scope_id], self._waiting[head.scope_id] = digest, blob
 
     def prepare(self, most: int | None = None) -> bool:
         """Read the titles of the statements that wait, unless there are more than so many. Whether none waits."""
         while True:
             with self._lock:
+                self._decode()
                 waiting = next(iter(self._waiting.items()), None)
                 if waiting is None:
                     return True
                 if most is not None and len(self._waiting) > most:
                     return False
+                unread = [scope_id for scope_id, blob in islice(self._waiting.items(), _AT_ONCE) if blob is None]
             scope_id, blob = waiting
+            if blob is None:
+                self._fetch(unread)
+                continue
             pairs = [*_list_pairs(blob)]
             with self._lock:
                 if self._waiting.get(scope_id) is blob:
                     del self._waiting[scope_id]
                     self._add(scope_id, pairs)
 
+    def _fetch(self, scope_ids: Sequence[int]) -> None:
+        """Read contents from the store. Of scopes that have others by now, changes follow."""
+        contents = {head.scope_id: head.content for head in self._read(scope_ids)}
+        with self._lock:
+            for scope_id in scope_ids:
+                if self._waiting.get(scope_id, b"") is None:
+                    content = contents.get(scope_id)
+                    if content is not None and content.digest == self._digests.get(scope_id):
+                        self._waiting[scope_id] = content.blob
+                    else:
+                        self._forget(scope_id)
+
     def collect(self, least: int) -> dict[Pair, list[tuple[AssetKey, Pair]]]:
         """By their stems, the pairs with the datasets and columns that have them in a title, in no order, each with the pair as it is
         written there: those of the words that have so many with one term.
         """
         with self._lock:
+            self._decode()
             words = {pair.word for pair, places in self._places.items() if len(places) >= least}
             return {
                 pair: [(key, min(written.values())) for key, written in places.items()]

@@ -1,0 +1,166 @@
+"""Keeps the index of a store in a file, so that a process need not load it from all statements: it maps the file, and reads what changed.
+
+A file belongs to one store in one state. When it is complete, its token is written into the store, and it is used for a store that
+has the token only: that has all which the file has, even if it is a copy, or was restored from a backup since. Whatever is wrong with a
+file, or with the place for it, the index is loaded from the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from meshline.errors import MeshlineError
+from meshline.graph.index.index_state import compute_code_digest
+from meshline.graph.index.lineage_index import LineageIndex
+from meshline.graph.index.snapshot_file import Busy, Part, SnapshotWriter, Unusable, open_snapshot
+from meshline.graph.index.title_pairs import TitlePairs
+from meshline.graph.model import Precedence
+from meshline.graph.store.base import Batch, RunReader, Store
+
+TOKENS = "index.snapshots"  # the setting of the store: JSON list of tokens, the newest last
+MOST_TOKENS = 32  # of files that processes on several machines keep for one store
+
+LEAST_HEADS = 2_000  # of a store that is worth a file: smaller ones load in a fifth of a second
+CHANGED_SHARE = 10  # a new file is due when this part of all heads changed: a tenth
+CHANGED_AT_END = 100  # and at the end of a process when a hundredth did
+CHANGED_SECONDS = 900.0  # or after this time, if anything changed
+_TITLES = "titles"
+
+log = logging.getLogger("meshline.index")
+
+
+class _Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a file is of."""
+
+    token: str
+    revision: int
+    precedence: Precedence
+
+
+class Restored(NamedTuple):
+    """An index as it was at its revision, and the titles."""
+
+    lineage: LineageIndex
+    titles: TitlePairs
+
+
+class Snapshots:
+    """The file of one store. Thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._turn = threading.Lock()
+        self._index: LineageIndex | None = None  # that the file is of
+        self._applied = 0  # heads that it had applied when the file was written
+        self._written = 0.0  # when (`time.monotonic()`)
+
+    def restore(self, store: Store, precedence: Precedence) -> Restored | None:
+        """The index in the file, with what changed in the store since; None if the file is absent, or cannot be used."""
+
+        def check(encoded: bytes) -> None:
+            self._check(encoded, store, precedence)
+
+        try:
+            snapshot = open_snapshot(self.path, compute_code_digest(), check)
+            facts = msgspec.msgpack.decode(snapshot.facts, type=_Facts)
+            titles = TitlePairs(snapshot.arrays.pop(_TITLES, np.empty(0, np.uint8)).tobytes(), store.read_heads)
+            index = LineageIndex.restore(snapshot.arrays, facts.revision, precedence)
+            changes = store.read_changes(facts.revision)
+            titles.record(changes.heads)
+            index.changes.apply(changes)
+        except FileNotFoundError:
+            return None
+        except MeshlineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, the index is loaded from the store
+            reason = (error.strerror or "") if isinstance(error, OSError) else str(error)
+            log.warning("the index in %s is not used, and is loaded from the store: %s", self.path, reason or type(error).__name__)
+            return None
+        with self._turn:
+            self._index, self._applied, self._written = index, 0, time.monotonic()
+        return Restored(index, titles)
+
+    @staticmethod
+    def _check(encoded: bytes, store: Store, precedence: Precedence) -> None:
+        """Raises Unusable for a file of another store, of another state of it, or of other settings."""
+        try:
+            facts = msgspec.msgpack.decode(encoded, type=_Facts)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise Unusable("it is damaged") from None
+        if facts.token not in read_tokens(store):
+            raise Unusable("it is of another store, or of a state that this store does not have")
+        if facts.precedence != precedence:
+            raise Unusable("the precedence of sources was another")
+        now = store.read_revision()
+        if not now // 2 <= facts.revision <= now:
+            raise Unusable("most of the store is newer")
+
+    def is_due(self, index: LineageIndex, *, at_end: bool = False) -> bool:
+        """Whether a file should be written: none fits, or much changed since."""
+        heads = index.changes.count_heads()
+        if heads < LEAST_HEADS:
+            return False
+        with self._turn:
+            if index is not self._index:
+                return True
+            changed = index.changes.applied - self._applied
+            share = CHANGED_AT_END if at_end else CHANGED_SHARE
+            return changed > heads // share or (changed > 0 and not at_end and time.monotonic() - self._written > CHANGED_SECONDS)
+
+    def write(self, store: Store, index: LineageIndex, titles: TitlePairs, collect: Callable[[Callable[[], None]], None]) -> bool:
+        """Write the file, unless another process does; whether it was written. `collect`: calls what it is given while nothing changes.
+
+        A file that cannot be written is logged, and is no error.
+        """
+        token = secrets.token_hex(16)
+        begun = time.monotonic()
+        try:
+            with closing(SnapshotWriter(self.path)) as writer:
+                writer.make_room(index.collect_parts())
+                facts, applied = b"", 0
+
+                def copy() -> None:
+                    nonlocal facts, applied
+                    writer.write(index.collect_parts())
+                    facts, applied = msgspec.msgpack.encode(_Facts(token, index.revision, index.precedence)), index.changes.applied
+
+                collect(copy)
+                # Perhaps newer than the index, which does no harm: what changed since is recorded again.
+                writer.write({_TITLES: Part(np.frombuffer(titles.save(), np.uint8), 0)})
+                writer.finish(compute_code_digest(), facts)
+            store.commit(lambda _reader: _add_token(store, _reader, token))
+        except Busy:
+            return False
+        except (OSError, MeshlineError) as error:
+            reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
+            log.warning("the index is not kept in %s, so the next start takes longer: %s", self.path, reason)
+            with self._turn:  # tried again when it is due again
+                self._index, self._applied, self._written = index, index.changes.applied, time.monotonic()
+            return False
+        with self._turn:
+            self._index, self._applied, self._written = index, applied, time.monotonic()
+        log.info("the index is kept in %s: written in %.1f seconds", self.path, time.monotonic() - begun)
+        return True
+
+
+def read_tokens(store: Store) -> Sequence[str]:
+    """The tokens of the files that are of states of this store."""
+    try:
+        return msgspec.json.decode(store.read_setting(TOKENS) or "[]", type=list[str])
+    except msgspec.MsgspecError:
+        return []
+
+
+def _add_token(store: Store, _reader: RunReader, token: str) -> Batch:
+    """Decided within the commit, so that no token of another process is lost."""
+    return Batch(settings={TOKENS: msgspec.json.encode([*read_tokens(store), token][-MOST_TOKENS:]).decode()})
