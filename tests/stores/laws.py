@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 
+import pytest
+
+from meshline.graph import snapshots
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Scope, Statement
+from meshline.graph.snapshots import Snapshots
 from meshline.graph.store.base import Batch, Store
 from tests.stores.statements import HeadSummaries, read_graph
 from tests.stores.strategies import TIMES
@@ -75,3 +83,20 @@ def check_as_of_is_what_was_known(opened: StoreOpener, statements: Sequence[Stat
         commit_batches(store, [statements])
         commit_batches(then, [known])
         assert read_graph(store, at) == read_graph(then)
+
+
+def check_an_index_continues_from_its_file(opened: StoreOpener, batches: Sequence[Sequence[Statement]], chance: Random) -> None:
+    """Law 7, for processes that keep their index in a file and end at any time: with changes that are in it, and others that are not."""
+    with closing(opened()) as store, TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshots, "LEAST_HEADS", 0)
+        path = Path(folder) / "index"
+        live = LiveGraph.open(store, snapshots=Snapshots(path))
+        for batch in batches:
+            live.commit(lambda _, batch=batch: Batch(statements=batch))  # type: ignore[misc]
+            if chance.random() < 0.5:
+                live.keep_index()
+            if chance.random() < 0.5:
+                live = LiveGraph.open(store, snapshots=Snapshots(path))
+        live.keep_index()
+        again = LiveGraph.open(store, snapshots=Snapshots(path))
+        assert live.index.dump() == again.index.dump() == LiveGraph.open(store).index.dump()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph.model import Statement
 from meshline.graph.store.sqlite import SqliteStore
+from tests.index.strategies import any_statement, draw_lists
 from tests.sizes import count_examples
 from tests.stores import laws
 from tests.stores.strategies import TIMES, draw_rebatched, draw_statements
@@ -40,3 +42,9 @@ def test_what_is_known_changes_last_observed_only(known: list[Statement]) -> Non
 @given(some, st.sampled_from(TIMES))
 def test_as_of_is_what_was_known(stated: list[Statement], at: int) -> None:
     laws.check_as_of_is_what_was_known(SqliteStore, stated, at)
+
+
+@settings(max_examples=count_examples(10), deadline=None)
+@given(st.lists(draw_lists(any_statement, 5), min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_an_index_continues_from_its_file(batches: list[list[Statement]], chance: Random) -> None:
+    laws.check_an_index_continues_from_its_file(SqliteStore, batches, chance)

@@ -5,23 +5,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
+from meshline.graph.model import Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RunRole, Store
 from meshline.graph.store.neo4j import Neo4jStore
 from meshline.graph.store.neo4j.connection import Address
 from meshline.ingest.openlineage import run_index
 from meshline.ingest.openlineage.run_index import index_stored_runs
+from tests.index.strategies import any_statement, draw_lists
 from tests.ingest.lineage_events import RUN
 from tests.ingest.test_run_index import JOB, ingest, read_lists
 from tests.servers import Neo4jServer
 from tests.sizes import count_examples
+from tests.stores import laws
 from tests.stores.contract import DurableStoreContract
 from tests.stores.drawing import build_drawing, read_drawing
 from tests.stores.journal_contract import append_records, build_record, list_records
@@ -65,6 +69,16 @@ def test_random_operations(neo4j: Neo4jServer) -> None:
 
     chosen = settings(max_examples=count_examples(12), stateful_step_count=12, deadline=None, suppress_health_check=[*HealthCheck])
     run_state_machine_as_test(Machine, settings=chosen)
+
+
+@settings(max_examples=count_examples(2), deadline=None, suppress_health_check=[*HealthCheck])
+@given(st.lists(draw_lists(any_statement, 5), min_size=2, max_size=4), st.randoms(use_true_random=False))
+def test_an_index_continues_from_its_file(neo4j: Neo4jServer, batches: list[list[Statement]], chance: Random) -> None:
+    def open_empty() -> Store:
+        neo4j.wipe()
+        return Neo4jStore(neo4j.url)
+
+    laws.check_an_index_continues_from_its_file(open_empty, batches, chance)
 
 
 def commit_batch(store: Store, batch: Batch) -> int:
