@@ -139,6 +139,7 @@ def measure_capacity(path: str, ids: list[str]) -> Capacity:
 def _prepare_graph(path: str) -> LiveGraph:
     live = LiveGraph.open(SqliteStore(path))
     live.index.prepare_ids()
+    live.prepare_names()
     return live
 
 
