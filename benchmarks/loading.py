@@ -14,8 +14,8 @@ from benchmarks.meshes import Meshes, build_mesh
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import Spent, find_best, measure_time
 from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.index_file import Snapshots
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.snapshots import Snapshots
 from meshline.graph.store.sqlite import SqliteStore
 
 ABOUT = """\

@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from meshline.app.settings import Settings
-from meshline.graph.snapshots import Snapshots
+from meshline.graph.index_file import Snapshots
 from meshline.graph.store.factory import find_sqlite_path, mask_credentials
 
 log = logging.getLogger("meshline.kept")

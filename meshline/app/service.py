@@ -209,8 +209,10 @@ class Service:
                 log.error("reads and refused writes of the last seconds are not in the audit log: %s", error)  # noqa: TRY400
             if opened.live.vectors is not None:
                 await run_in_threadpool(opened.live.vectors.close)
-            with suppress(MeshlineError):
+            try:
                 await run_in_threadpool(partial(opened.live.keep_index, at_end=True))
+            except Exception:
+                log.exception("the index was not kept for the next start")
             await run_in_threadpool(opened.live.store.close)
             collect_as_usual()
             log.info("stopped")

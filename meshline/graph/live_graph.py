@@ -22,8 +22,8 @@ from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.results import KnownLater
 from meshline.graph.index.title_pairs import TitlePairs
+from meshline.graph.index_file import Snapshots
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json, Precedence
-from meshline.graph.snapshots import Snapshots
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 
 MOST = 4  # cached indexes of past times

@@ -20,13 +20,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.graph import snapshots as keeping
+from meshline.graph import index_file as keeping
 from meshline.graph.index import LineageIndex, index_state, index_tables, snapshot_file
-from meshline.graph.index.index_state import compute_code_digest
-from meshline.graph.index.snapshot_file import Busy, SnapshotWriter, Unusable, open_snapshot
+from meshline.graph.index.snapshot_file import Busy, SnapshotWriter, Unusable, compute_code_digest, open_snapshot
+from meshline.graph.index_file import Snapshots, read_tokens
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Facts, Precedence, Statement
-from meshline.graph.snapshots import Snapshots, read_tokens
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import back_up_file
@@ -117,7 +116,7 @@ def test_increments_on_a_mapped_index_equal_a_rebuild(batches: list[list[Stateme
 def test_what_an_index_knows_is_in_the_file_or_derived() -> None:
     """An attribute that is added to one of these classes must be in the file, or be listed here, because it is derived."""
     derived = {
-        "loader": {"version", "names_version", "_attributes", "_encoded", "_tag_numbers"}
+        "loader": {"version", "names_version", "applied", "_attributes", "_encoded", "_tag_numbers"}
         | {"tables", "identity", "owners", "dataset_renames", "column_renames", "pairs", "silent_jobs"},
         "tables": {"share", "heads", "_local", "_wanted", "_longest", "_found", "_itself", "_supported"},
         "heads": {"renumbered", "_key", "_in_some", "_jobs", "_parts"},
@@ -259,12 +258,12 @@ def test_one_process_writes_at_a_time(store: SqliteStore, path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from meshline.graph import snapshots
+from meshline.graph import index_file
 from meshline.graph.index import snapshot_file
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.sqlite import SqliteStore
 
-snapshots.LEAST_HEADS = 0
+index_file.LEAST_HEADS = 0
 steps = int(sys.argv[2])
 
 def count(name, real):
@@ -279,9 +278,9 @@ def count(name, real):
 snapshot_file._write_all = count("write", snapshot_file._write_all)
 snapshot_file.os.fsync = count("fsync", os.fsync)
 Path.replace = count("replace", Path.replace)
-snapshots._add_token = count("token", snapshots._add_token)
+index_file._add_token = count("token", index_file._add_token)
 store = SqliteStore(sys.argv[1])
-graph = LiveGraph.open(store, snapshots=snapshots.Snapshots(Path(sys.argv[1] + ".index")))
+graph = LiveGraph.open(store, snapshots=index_file.Snapshots(Path(sys.argv[1] + ".index")))
 assert graph.keep_index()
 """
 

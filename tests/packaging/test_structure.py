@@ -44,7 +44,7 @@ INDEX = "meshline.graph.index"
 OPEN = {  # the modules of the index that other rooms may import: no tables, and nothing that answers with one
     *(INDEX, f"{INDEX}.lineage_index", f"{INDEX}.restricted_index", f"{INDEX}.results", f"{INDEX}.integrity"),
     *(f"{INDEX}.name_vectors", f"{INDEX}.text_model", f"{INDEX}.embedding_server", f"{INDEX}.vector_file", f"{INDEX}.hidden_passages"),
-    f"{INDEX}.title_pairs",
+    *(f"{INDEX}.title_pairs", f"{INDEX}.snapshot_file"),
     *(f"{INDEX}.kernels.jit", f"{INDEX}.kernels.kernel_cache"),
 }
 TABLES = {f"{INDEX}.{name}" for name in ("arrays", "index_tables", "heads", "loader", "identity", "renames", "ownership", "lookup")}
@@ -219,7 +219,7 @@ def test_a_facet_of_the_index_is_small(facet: str) -> None:
 
 SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets that the caller has found, or by what is restricted already
     "LineageIndex": {
-        "load",
+        *("load", "restore", "collect_parts", "precedence", "count_heads", "is_large", "applied"),
         "revision",
         "version",
         "as_of",

@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from meshline.graph import snapshots
+from meshline.graph import index_file
+from meshline.graph.index_file import Snapshots
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Scope, Statement
-from meshline.graph.snapshots import Snapshots
 from meshline.graph.store.base import Batch, Store
 from tests.stores.statements import HeadSummaries, read_graph
 from tests.stores.strategies import TIMES
@@ -88,7 +88,7 @@ def check_as_of_is_what_was_known(opened: StoreOpener, statements: Sequence[Stat
 def check_an_index_continues_from_its_file(opened: StoreOpener, batches: Sequence[Sequence[Statement]], chance: Random) -> None:
     """Law 7, for processes that keep their index in a file and end at any time: with changes that are in it, and others that are not."""
     with closing(opened()) as store, TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshots, "LEAST_HEADS", 0)
+        patch.setattr(index_file, "LEAST_HEADS", 0)
         path = Path(folder) / "index"
         live = LiveGraph.open(store, snapshots=Snapshots(path))
         for batch in batches:

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.index.arrays import I32, I64, NONE, U8, extend_array
+from meshline.graph.index.head_columns import ScopeGroups, TextTable
 from meshline.graph.index.results import Ints, ScopeInfo, StatedScope
-from meshline.graph.index.scope_groups import ScopeGroups
-from meshline.graph.index.text_table import TextTable
 from meshline.graph.model import (
     CONTENT_REPLACED,
     DATASET_SCOPE,

@@ -6,11 +6,7 @@ in `SAVED`. What classes do not state there is derived: caches, which are filled
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -100,15 +96,6 @@ def restore_parts(loader: HeadLoader, arrays: Mapping[str, Array]) -> None:
     loader.dataset_renames.restore()
     loader.owners.restore()
     loader.restore()
-
-
-@functools.cache
-def compute_code_digest() -> str:
-    """A digest of the code that makes an index of statements: what other code made may mean something else."""
-    folder = Path(__file__).parent
-    sources = sorted({*folder.rglob("*.py"), *folder.parent.glob("*.py"), folder.parent / "store" / "head_table.py"})
-    state = [f"{sys.implementation.cache_tag} {np.__version__}".encode(), *(source.read_bytes() for source in sources)]
-    return hashlib.blake2b(b"\0".join(state), digest_size=16).hexdigest()
 
 
 def _list_growing(loader: HeadLoader) -> Iterator[tuple[str, Array, int]]:

@@ -294,13 +294,12 @@ class ChangeFacet:
         self._tables = loader.tables
         self._shown = shown
         self._view = view
-        self.applied = 0  # heads that `apply` replaced
 
     def apply(self, changes: Changes) -> None:
         """Follow the store: replace these heads. Changes that are not newer than the revision of the index are ignored."""
         if changes.revision > self._view.revision:
             self._loader.apply(changes.heads)
-            self.applied += len(changes.heads)
+            self._loader.applied += len(changes.heads)
             self._view.revision = changes.revision
 
     def suppose(self, heads: Iterable[Head]) -> None:
@@ -393,10 +392,6 @@ class ChangeFacet:
     def count_nodes(self) -> int:
         """How many nodes there are, whether any head mentions them or not: the length of arrays that are indexed by node."""
         return int(self._tables.counts[N_NODES])
-
-    def count_heads(self) -> int:
-        """How many statements there are, also former ones that are not forgotten yet."""
-        return self._tables.heads.n
 
     def count_unused(self) -> int:
         """How many nodes no head mentions any more. Looks at each."""
@@ -546,7 +541,7 @@ class LineageIndex:
 
     def __init__(self, revision: int, as_of: int | None = None, precedence: Precedence | None = None) -> None:
         """An empty index; see `load`."""
-        self.precedence = precedence = precedence or Precedence()
+        self._precedence = precedence = precedence or Precedence()
         self._view = View(revision, as_of)
         self._loader = HeadLoader(precedence)
         self._tables = self._loader.tables
@@ -585,6 +580,20 @@ class LineageIndex:
     def revision(self) -> int:
         """The revision of the store up to which the index follows it."""
         return self._view.revision
+
+    @property
+    def precedence(self) -> Precedence:
+        """Which source wins where several state the same attribute."""
+        return self._precedence
+
+    @property
+    def applied(self) -> int:
+        """How many heads changes of the store have replaced."""
+        return self._loader.applied
+
+    def count_heads(self) -> int:
+        """How many statements there are, also former ones that are not forgotten yet."""
+        return self._tables.heads.n
 
     @property
     def is_large(self) -> bool:

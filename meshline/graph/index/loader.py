@@ -116,6 +116,7 @@ class HeadLoader:
         self.session_names: dict[int, list[tuple[int, tuple[str, ...]]]] = {}  # scope id -> datasets, with a name in a session
         self.names_version = 0  # counts changes of visible assets and their shown names
         self.version = 0  # counts all changes
+        self.applied = 0  # heads that changes of the store replaced
         self.tag_sets: list[frozenset[str]] = []  # by `Facts.tags`: `key` or `key=value`
         self._tag_numbers: dict[frozenset[str], int] = {}
         self._attributes: dict[int, dict[str, Json]] = {}  # those that were asked for

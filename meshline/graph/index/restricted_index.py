@@ -43,7 +43,7 @@ class RestrictedIndex(LineageIndex):
         self._visible = visible
         self._readable = readable = visible if readable is None else readable
         self._with_sql = readable if with_sql is None else with_sql
-        for name in ("_view", "_loader", "_tables", "_ownership"):  # which both have in common
+        for name in ("_view", "_loader", "_tables", "_ownership", "_precedence"):  # which both have in common
             setattr(self, name, getattr(index, name))
         whole: DisplayNames = index._shown  # noqa: SLF001 - it is of the same class
         self._shown = RestrictedNames(whole, self._loader, visible, readable)

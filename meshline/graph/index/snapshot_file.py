@@ -9,6 +9,8 @@ Each array has spare room at its end, a hole in the file, so that a few more row
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import math
 import mmap
 import os
@@ -75,6 +77,15 @@ class Snapshot(NamedTuple):
 
     facts: bytes
     arrays: dict[str, Array]
+
+
+@functools.cache
+def compute_code_digest() -> str:
+    """A digest of the code that makes an index of statements: what other code made may mean something else."""
+    folder = Path(__file__).parent
+    sources = sorted({*folder.rglob("*.py"), *folder.parent.glob("*.py"), folder.parent / "store" / "head_table.py"})
+    state = [f"{sys.implementation.cache_tag} {np.__version__}".encode(), *(source.read_bytes() for source in sources)]
+    return hashlib.blake2b(b"\0".join(state), digest_size=16).hexdigest()
 
 
 def open_snapshot(path: Path, code: str, check: Callable[[bytes], None]) -> Snapshot:

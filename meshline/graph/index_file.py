@@ -20,9 +20,8 @@ import msgspec
 import numpy as np
 
 from meshline.errors import MeshlineError
-from meshline.graph.index.index_state import compute_code_digest
 from meshline.graph.index.lineage_index import LineageIndex
-from meshline.graph.index.snapshot_file import Busy, Part, SnapshotWriter, Unusable, open_snapshot
+from meshline.graph.index.snapshot_file import Busy, Part, SnapshotWriter, Unusable, compute_code_digest, open_snapshot
 from meshline.graph.index.title_pairs import TitlePairs
 from meshline.graph.model import Precedence
 from meshline.graph.store.base import Batch, RunReader, Store
@@ -107,13 +106,13 @@ class Snapshots:
 
     def is_due(self, index: LineageIndex, *, at_end: bool = False) -> bool:
         """Whether a file should be written: none fits, or much changed since."""
-        heads = index.changes.count_heads()
+        heads = index.count_heads()
         if heads < LEAST_HEADS:
             return False
         with self._turn:
             if index is not self._index:
                 return True
-            changed = index.changes.applied - self._applied
+            changed = index.applied - self._applied
             share = CHANGED_AT_END if at_end else CHANGED_SHARE
             return changed > heads // share or (changed > 0 and not at_end and time.monotonic() - self._written > CHANGED_SECONDS)
 
@@ -132,7 +131,7 @@ class Snapshots:
                 def copy() -> None:
                     nonlocal facts, applied
                     writer.write(index.collect_parts())
-                    facts, applied = msgspec.msgpack.encode(_Facts(token, index.revision, index.precedence)), index.changes.applied
+                    facts, applied = msgspec.msgpack.encode(_Facts(token, index.revision, index.precedence)), index.applied
 
                 collect(copy)
                 # Perhaps newer than the index, which does no harm: what changed since is recorded again.
@@ -145,7 +144,7 @@ class Snapshots:
             reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
             log.warning("the index is not kept in %s, so the next start takes longer: %s", self.path, reason)
             with self._turn:  # tried again when it is due again
-                self._index, self._applied, self._written = index, index.changes.applied, time.monotonic()
+                self._index, self._applied, self._written = index, index.applied, time.monotonic()
             return False
         with self._turn:
             self._index, self._applied, self._written = index, applied, time.monotonic()
