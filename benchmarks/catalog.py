@@ -7,6 +7,7 @@ from benchmarks import (
     capacity,
     check,
     churn,
+    concurrency,
     dbt,
     explorer,
     history,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     for benchmark in (
         ingest.BENCHMARK,
         http_ingest.BENCHMARK,
+        concurrency.BENCHMARK,
         iceberg.BENCHMARK,
         dbt.BENCHMARK,
         traversal.BENCHMARK,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.datastructures import Headers, QueryParams
@@ -28,6 +28,9 @@ class Address(NamedTuple):
     `restricted`: whether callers who may see only some assets are answered, too: what they are answered with is restricted then, or
     has no data of the graph. Others are refused where access rules are in effect.
 
+    `question`: whether it only reads, so that a reader process may answer it in place of the server (`meshline.api.forwarding`); of what
+    may also write, that is decided for each request.
+
     `visit` answers a browser that opens the address, which can send no token: so it needs no role. It must have no data of the graph.
     """
 
@@ -38,6 +41,7 @@ class Address(NamedTuple):
     visit: Callable[[Request], Awaitable[Response]] | None = None
     scopes: tuple[AccessScope, ...] = ()
     restricted: bool = False
+    question: bool = False
 
     @property
     def accepted_scopes(self) -> frozenset[AccessScope]:
@@ -53,6 +57,7 @@ class Offer(NamedTuple):
     visit: Offer | None = None
     scopes: frozenset[AccessScope] = frozenset()
     restricted: bool = False
+    question: bool = False
 
 
 class MatchedPath(NamedTuple):
@@ -89,6 +94,14 @@ def _build_app(endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
     return answer_request
 
 
+class Forwarder(Protocol):
+    """Has questions answered elsewhere (`meshline.api.forwarding`)."""
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
+        """None: the request is answered. Else what to receive it from, to answer it here."""
+        ...
+
+
 class _Node:
     """The part of a path up to one segment: what follows it, and the path that ends here."""
 
@@ -113,7 +126,8 @@ class AddressTable:
         for address in addresses:
             known = offers.setdefault(address.path, {})
             visit = None if address.visit is None else Offer(None, _build_app(address.visit))
-            offer = Offer(address.role, _build_app(address.endpoint), visit, address.accepted_scopes, address.restricted)
+            app = _build_app(address.endpoint)
+            offer = Offer(address.role, app, visit, address.accepted_scopes, address.restricted, address.question)
             for method in address.methods:
                 if method in known:
                     raise ValueError(f"two addresses for {method} {address.path}")
@@ -230,6 +244,12 @@ class AddressRoute(BaseRoute):
         if offer is None:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(matched.offers))})
         scope["path_params"] = matched.parameters
+        forwarder: Forwarder | None = scope["app"].state.forwarder
+        if forwarder is not None and offer.question:
+            unanswered = await forwarder.answer(scope, receive, send)
+            if unanswered is None:
+                return
+            receive = unanswered
         await offer.app(scope, receive, send)
 
     def _find_without_slash(self, scope: Scope) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,10 +15,13 @@ from meshline.api.auth import AuthMiddleware
 from meshline.api.errors import handle_http_error, handle_known_error
 from meshline.api.etags import ETags
 from meshline.api.explorer import ROUTES, answer_unknown_address, get_asset, get_home, get_shell, load_page, visit_graphql
+from meshline.api.forwarding import ReaderForwarder
 from meshline.api.front_page import build_front_page
 from meshline.api.graphql import Bounds
+from meshline.api.graphql.context import Observer, RequestRecord
 from meshline.api.graphql.http import GraphQLEndpoint, answer_graphql
 from meshline.api.gzip_middleware import GzipMiddleware
+from meshline.api.handover_middleware import HandoverMiddleware
 from meshline.api.health import get_healthz, get_readyz
 from meshline.api.marquez.routes import ADDRESSES as MARQUEZ
 from meshline.api.mcp_endpoint import McpEndpoint, answer_mcp
@@ -52,7 +55,10 @@ from meshline.app.access_file import AccessFile
 from meshline.app.access_journal import AccessJournal
 from meshline.app.introspection import build_introspector
 from meshline.app.oidc import build_issuer
-from meshline.app.service import Service
+from meshline.app.reader_link import QueryCounted, ReaderLink, ReaderSetup
+from meshline.app.reader_pool import ReaderPool
+from meshline.app.reader_service import ReaderService
+from meshline.app.service import NullObserver, Service
 from meshline.app.settings import Settings, find_token_file
 from meshline.app.sign_in import CALLBACK, build_sign_in
 from meshline.app.threads import Lane
@@ -73,11 +79,11 @@ ADDRESSES = (
     Address(SESSION, ("GET",), None, get_session),
     Address("/metrics", ("GET",), Role.READER, get_metrics, scopes=(AccessScope.METRICS,)),
     Address("/openapi.json", ("GET",), Role.READER, get_openapi, restricted=True),
-    Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql, restricted=True),
-    Address("/mcp", ("POST",), Role.READER, answer_mcp, restricted=True),
-    Address("/api/v1/check", ("POST",), Role.READER, post_check, scopes=(AccessScope.CHECK,), restricted=True),
-    Address("/api/v1/export", ("GET",), Role.READER, get_export, restricted=True),
-    Address("/api/v1/export/events", ("GET",), Role.READER, get_events),
+    Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql, visit_graphql, restricted=True, question=True),
+    Address("/mcp", ("POST",), Role.READER, answer_mcp, restricted=True, question=True),
+    Address("/api/v1/check", ("POST",), Role.READER, post_check, scopes=(AccessScope.CHECK,), restricted=True, question=True),
+    Address("/api/v1/export", ("GET",), Role.READER, get_export, restricted=True, question=True),
+    Address("/api/v1/export/events", ("GET",), Role.READER, get_events, question=True),
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event, restricted=True),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch, restricted=True),
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
@@ -103,14 +109,13 @@ def create_app(
     metrics = Metrics()
     waiting = settings.request_queue
     rules = None if settings.access is None else AccessFile(settings.access)
-    questions = Lane("questions", QUESTIONS, waiting, settings.query_seconds)
     tokens = TokenRegister(settings.tokens, find_token_file(settings))
     journal = None if settings.oidc_issuer is None else AccessJournal()
-    endpoint = GraphQLEndpoint(
-        settings.max_body_bytes, questions, _build_bounds(settings), metrics.count_query, rules, _build_desk_settings(settings), journal
-    )
+    endpoint = _build_endpoint(settings, metrics.count_query, rules, journal)
     issuer = build_issuer(settings, None if journal is None else journal.denials)
     sign_in = build_sign_in(settings, issuer)
+    etags = ETags()
+    pool = ReaderPool(settings, etags.key, metrics)
     parts = None
     if sign_in is not None and journal is not None:
         parts = SignInParts(sign_in, SessionCookie(sign_in.web_address, journal), journal)
@@ -123,6 +128,7 @@ def create_app(
         tokens=tokens,
         access=journal,
         read_rules_digest=lambda: "" if rules is None else rules.rules.digest,
+        readers=pool,
     )
 
     @asynccontextmanager
@@ -154,23 +160,71 @@ def create_app(
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},
         lifespan=run_lifespan,
     )
-    app.state.service = service
+    _set_question_state(app, settings, service, endpoint, etags, rules)
+    app.state.readers = pool
+    app.state.forwarder = ReaderForwarder(pool, service, rules, settings.max_body_bytes, metrics.count_reader_question)
     app.state.metrics = metrics
-    app.state.endpoint = endpoint
-    app.state.find_graph = endpoint.find_graph
-    app.state.exports = Lane("exports", EXPORTS, waiting, settings.check_seconds)
     app.state.find_ingest = endpoint.find_ingest
-    app.state.mcp = McpEndpoint(endpoint)
-    app.state.etags = ETags()
-    app.state.access = rules
     app.state.sign_in = parts
     app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)
-    app.state.body_budget = BodyBudget(settings.bodies_bytes)
-    app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)
     app.state.openapi = build_document(ADDRESSES)
     app.state.page = load_page(explorer.FOLDER)
     app.state.front_page = build_front_page(ADDRESSES)
     return app
+
+
+def create_reader_app(setup: ReaderSetup, link: ReaderLink, end: Callable[[], None]) -> Starlette:
+    """Build the application of a reader process, which answers the questions that the server hands over. `end`: as of ReaderService."""
+    settings = setup.settings
+    table = AddressTable([address for address in ADDRESSES if address.question])
+    rules = None if settings.access is None else AccessFile(settings.access)
+    endpoint = _build_endpoint(settings, lambda query: _report_query(link, query), rules, None)
+    service = ReaderService(setup, link, NullObserver(), endpoint.open_graph, end)
+
+    @asynccontextmanager
+    async def run_lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.close()
+
+    app = Starlette(
+        routes=[AddressRoute(table)],
+        middleware=[Middleware(HandoverMiddleware, table=table, service=service, rules=rules), Middleware(GzipMiddleware)],
+        exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error},
+        lifespan=run_lifespan,
+    )
+    _set_question_state(app, settings, service, endpoint, ETags(setup.etag_key), rules)
+    app.state.forwarder = None
+    return app
+
+
+def _build_endpoint(settings: Settings, observer: Observer, rules: AccessFile | None, journal: AccessJournal | None) -> GraphQLEndpoint:
+    questions = Lane("questions", QUESTIONS, settings.request_queue, settings.query_seconds)
+    return GraphQLEndpoint(
+        settings.max_body_bytes, questions, _build_bounds(settings), observer, rules, _build_desk_settings(settings), journal
+    )
+
+
+def _set_question_state(
+    app: Starlette, settings: Settings, service: Service, endpoint: GraphQLEndpoint, etags: ETags, rules: AccessFile | None
+) -> None:
+    """What the addresses need that a reader answers, too."""
+    app.state.service = service
+    app.state.endpoint = endpoint
+    app.state.find_graph = endpoint.find_graph
+    app.state.mcp = McpEndpoint(endpoint)
+    app.state.etags = etags
+    app.state.access = rules
+    app.state.exports = Lane("exports", EXPORTS, settings.request_queue, settings.check_seconds)
+    app.state.checks = Lane("checks", CHECKS, settings.request_queue, settings.check_seconds)
+    app.state.body_budget = BodyBudget(settings.bodies_bytes)
+
+
+def _report_query(link: ReaderLink, query: RequestRecord) -> None:
+    with suppress(OSError):  # the server has ended
+        link.send(QueryCounted(query.operation, query.seconds, query.outcome, list(query.truncated)))
 
 
 def _build_desk_settings(settings: Settings) -> DeskSettings:

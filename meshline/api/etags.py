@@ -17,10 +17,11 @@ from meshline.app.tokens import Actor
 
 
 class ETags:
-    """Makes the ETags of one process: another one may have other settings, which change answers, too."""
+    """Makes the ETags of one server and its readers: another one may have other settings, which change answers, too."""
 
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+    def __init__(self, key: bytes | None = None) -> None:
+        """`key`: that of the server, for its readers."""
+        self.key = key or secrets.token_bytes(32)
 
     def build(self, request: Request, media: str, *state: int) -> str:
         """The ETag of the answer to a request of a caller with a role. `state`: numbers of which one changes whenever the answer may.
@@ -30,7 +31,7 @@ class ETags:
         actor: Actor = request.state.actor
         path, query = get_raw_path(request.scope), request.scope["query_string"]
         given = msgspec.json.encode([state, actor.name, actor.role, sorted(actor.scopes or ()), sorted(actor.groups), media, path, query])
-        return f'W/"{hashlib.blake2b(given, key=self._key, digest_size=16).hexdigest()}"'
+        return f'W/"{hashlib.blake2b(given, key=self.key, digest_size=16).hexdigest()}"'
 
 
 def matches_etag(given: str, etag: str) -> bool:

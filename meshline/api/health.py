@@ -11,6 +11,7 @@ from starlette.responses import Response
 from meshline import __version__
 from meshline.api.auth import get_actor
 from meshline.api.errors import JSON, RETRY_AFTER
+from meshline.app.reader_pool import ReaderPool
 from meshline.app.service import LOADING, Service
 from meshline.app.tokens import Role
 
@@ -26,8 +27,18 @@ class Alive(msgspec.Struct, frozen=True, omit_defaults=True):
     problems: list[str] = []
 
 
+class ReaderHealth(msgspec.Struct, frozen=True):
+    """A process that answers questions. `revision`: null while it loads the graph. `lag`: the seconds for which a change is not applied
+    there; after two the server answers in its place. `memory`: bytes.
+    """
+
+    revision: int | None
+    lag: float
+    memory: int
+
+
 class Ready(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """The graph is loaded and the store answers. `revision` is given to callers with the role reader.
+    """The graph is loaded and the store answers. `revision` and `readers`, if there are any, are given to callers with the role reader.
 
     `projected_revision`, of a store in Neo4j: the newest revision that its graph for people shows as a whole.
     """
@@ -35,6 +46,7 @@ class Ready(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     status: Literal["ready"]
     revision: int | None = None
     projected_revision: int | None = None
+    readers: list[ReaderHealth] = []
 
 
 class NotReadyYet(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -62,7 +74,9 @@ async def get_readyz(request: Request) -> Response:
     if not known:
         return _build_response(Ready("ready"))
     projection = opened.probe.projection
-    return _build_response(Ready("ready", opened.live.index.revision, None if projection is None else projection.drawn))
+    pool: ReaderPool = request.app.state.readers
+    readers = [ReaderHealth(one.revision, round(one.lag, 3), one.memory) for one in pool.list_states()]
+    return _build_response(Ready("ready", opened.live.index.revision, None if projection is None else projection.drawn, readers))
 
 
 def _build_response(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:

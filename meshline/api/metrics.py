@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -17,6 +17,8 @@ from starlette.responses import Response
 from meshline import __version__
 from meshline.api.errors import NO_TOKEN, BodyTooLarge, UnsupportedMedia
 from meshline.api.graphql.context import RequestRecord
+from meshline.app.reader_link import QueryCounted
+from meshline.app.reader_pool import ReaderPool, ReaderState
 from meshline.app.service import Resources, Service
 from meshline.app.store_probe import STORE_SECONDS
 from meshline.app.threads import run_in_thread
@@ -77,6 +79,7 @@ class ServerState(NamedTuple):
     index_revision: int | None
     store_revision: int | None
     projection: Projection | None = None
+    readers: Sequence[ReaderState] = ()
 
 
 class Metrics:
@@ -169,6 +172,12 @@ class Metrics:
         self._projection_lag = self._add_gauge(
             "projection_lag_seconds", "Seconds since the first commit that the graph for people in Neo4j does not show; 0: it shows all."
         )
+        self._readers = self._add_gauge("readers", "Reader processes that answer questions now.")
+        self._reader_revision = self._add_gauge("reader_revision", "Revision of the store that a reader shows.", "reader")
+        self._reader_lag = self._add_gauge("reader_lag_seconds", "Seconds for which a reader has not applied a change.", "reader")
+        self._reader_memory = self._add_gauge("reader_memory_bytes", "Resident memory of a reader.", "reader")
+        self._reader_questions = Counter("meshline_reader_questions", "Requests that readers have answered.", registry=self._registry)
+        self._reader_ends = Counter("meshline_reader_ends", "Readers that have ended and were started again.", registry=self._registry)
         for gauge in (self._columns, self._datasets, self._jobs, self._edges):
             gauge.set(UNKNOWN)
 
@@ -221,6 +230,16 @@ class Metrics:
         for limit in query.truncated:
             self._truncations.labels(limit).inc()
 
+    def count_reader_query(self, query: QueryCounted) -> None:
+        """A query that a reader has answered."""
+        self.count_query(RequestRecord(query.operation, query.seconds, query.outcome, query.truncated))
+
+    def count_reader_question(self) -> None:
+        self._reader_questions.inc()
+
+    def count_reader_end(self) -> None:
+        self._reader_ends.inc()
+
     def count_sync(self, source: str, status: Status, done: SyncOutcome | None) -> None:
         """The status of the last sync of a source. `done`: its result, if this server has just made it."""
         if source not in self._succeeded:
@@ -257,17 +276,29 @@ class Metrics:
         self._lag.set(UNKNOWN if mine is None or newest is None else max(newest - mine, 0))
         self._projected.set(UNKNOWN if state.projection is None else state.projection.drawn)
         self._projection_lag.set(UNKNOWN if state.projection is None else state.projection.behind)
+        self._set_readers(state.readers)
         return generate_latest(self._registry)
+
+    def _set_readers(self, readers: Sequence[ReaderState]) -> None:
+        self._readers.set(sum(reader.revision is not None for reader in readers))
+        for gauge in (self._reader_revision, self._reader_lag, self._reader_memory):
+            gauge.clear()
+        for reader in readers:
+            if reader.revision is not None:
+                self._reader_revision.labels(str(reader.number)).set(reader.revision)
+                self._reader_lag.labels(str(reader.number)).set(reader.lag)
+                self._reader_memory.labels(str(reader.number)).set(reader.memory)
 
 
 async def get_metrics(request: Request) -> Response:
     """Answer with the metrics, also while the graph is being loaded and while the store does not answer."""
     service: Service = request.app.state.service
     found: Metrics = request.app.state.metrics
-    return Response(found.format_metrics(await _read_state(service)), media_type=CONTENT_TYPE)
+    pool: ReaderPool = request.app.state.readers
+    return Response(found.format_metrics(await _read_state(service, pool)), media_type=CONTENT_TYPE)
 
 
-async def _read_state(service: Service) -> ServerState:
+async def _read_state(service: Service, pool: ReaderPool) -> ServerState:
     opened = service.resources_or_none
     if opened is None:
         return ServerState(ready=False, waiting=0, waiting_bytes=0, size=None, index_revision=None, store_revision=None)
@@ -281,6 +312,7 @@ async def _read_state(service: Service) -> ServerState:
         index_revision=opened.live.index.revision,
         store_revision=newest,
         projection=opened.probe.projection if newest is not None else None,
+        readers=pool.list_states(),
     )
 
 

@@ -112,9 +112,12 @@ class AccessFile:
         """Have a function called, in a thread, with all later rules, when they have come into effect."""
         self._followers.append(follower)
 
-    async def look(self) -> None:
-        """Read the file again if it has changed. It is looked at every LOOK_SECONDS; others are not kept waiting meanwhile."""
-        if self._clock() - self._looked < LOOK_SECONDS:
+    async def look(self, wanted: str | None = None) -> None:
+        """Read the file again if it has changed. It is looked at every LOOK_SECONDS; others are not kept waiting meanwhile.
+
+        `wanted`: the digest of rules that are in effect in another process: it is looked at now, too, if those here are others.
+        """
+        if self._clock() - self._looked < LOOK_SECONDS and wanted in (None, self.rules.digest):
             return
         self._looked = self._clock()
         found = (identify_file(self._path), self._identify_policies())

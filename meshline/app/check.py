@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -28,7 +28,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, from_micros, get_current_micros, to_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import UNLIMITED, Limits
-from meshline.graph.store.base import Batch, Store
+from meshline.graph.store.base import Record
 from meshline.graph.what_if import SupposedStatement, restrict_statements
 
 MAX_INPUTS = 1_000  # of one check
@@ -159,14 +159,15 @@ def compute_digest(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
-def record_check(store: Store, actor: str, report: Report, digest: str, *, needed: bool) -> None:
+def record_check(keep: Callable[[Sequence[Record]], None], actor: str, report: Report, digest: str, *, needed: bool) -> None:
     """Record a check and the waivers that it used. `digest`: of the input; `needed`: the check must not be answered without the entry.
+    `keep`: writes to the journal.
 
     Raises StoreUnavailable if the entry is needed and cannot be written; else the failure is logged.
     """
     records = build_check_records(actor, report, digest, get_current_micros())
     try:
-        store.commit(lambda _: Batch(journal=records))
+        keep(records)
     except MeshlineError as error:
         if needed:
             raise StoreUnavailable(f"the check cannot be recorded in the audit log, so it is not answered: {error}") from error

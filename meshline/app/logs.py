@@ -7,6 +7,7 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal, TextIO
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # the id of the current request; copied into its worker threads
@@ -17,10 +18,14 @@ _OFFERS = ("Unsupported upgrade request", "No supported WebSocket library")
 _LIBRARIES = ("uvicorn", "uvicorn.error", "uvicorn.access", "mcp")
 
 
-def configure_logs(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
-    """Let this process log to standard error. Only for a server process, which owns its logging."""
+def configure_logs(level: str, form: Literal["text", "json"], stream: TextIO | None = None, *, process: str = "") -> None:
+    """Let this process log to standard error. Only for a server process, which owns its logging. `process`: the name of one beside the
+    server, which its records contain.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.addFilter(_identify)
+    if process:
+        handler.addFilter(partial(_name_process, process))
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
@@ -39,6 +44,11 @@ def _identify(record: logging.LogRecord) -> bool:
     return True
 
 
+def _name_process(name: str, record: logging.LogRecord) -> bool:
+    record.process_name = name
+    return True
+
+
 def _format_time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -47,6 +57,8 @@ def _collect_details(record: logging.LogRecord) -> dict[str, object]:
     found = dict(getattr(record, DETAILS, {}))
     if request_id := getattr(record, "request_id", ""):
         found.setdefault("request_id", request_id)
+    if name := getattr(record, "process_name", ""):
+        found.setdefault("process", name)
     return found
 
 

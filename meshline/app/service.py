@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -35,7 +35,7 @@ from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldo
 from meshline.graph.model import get_current_micros
 from meshline.graph.naming import Naming
 from meshline.graph.naming_rules import Rule
-from meshline.graph.store.base import Store
+from meshline.graph.store.base import Batch, Record, Store
 from meshline.graph.store.factory import open_store
 from meshline.ingest import mesh
 from meshline.ingest.catalog_aliases import apply_rules, read_rules
@@ -107,6 +107,32 @@ class Observer(Protocol):
     def release_partition(self, partition: int) -> None: ...
 
 
+class NullObserver:
+    """Counts nothing: for a process that neither commits nor syncs."""
+
+    def count_commit(self, commit: CommitSummary) -> None: ...
+
+    def count_sync(self, source: str, status: Status, done: SyncOutcome | None) -> None: ...
+
+    def count_messages(self, outcome: str, number: int) -> None: ...
+
+    def set_lag(self, partition: int, messages: int) -> None: ...
+
+    def release_partition(self, partition: int) -> None: ...
+
+
+class Readers(Protocol):
+    """The processes that answer questions (`meshline.app.reader_pool`)."""
+
+    async def run(self, opened: Resources) -> None:
+        """Start them when the graph is large, and again when they end, until it is cancelled."""
+        ...
+
+    async def close(self) -> None:
+        """End them."""
+        ...
+
+
 class Resources(NamedTuple):
     """The open resources that requests use."""
 
@@ -120,6 +146,7 @@ class Resources(NamedTuple):
     probe: StoreProbe
     access_log: AccessLog
     access_requests: RequestRegister
+    keep_records: Callable[[Sequence[Record]], None]  # in the journal of the store, durably. Raises StoreUnavailable
 
 
 class Upkeep(NamedTuple):
@@ -145,11 +172,12 @@ class Service:
         tokens: TokenRegister | None = None,
         read_rules_digest: Callable[[], str] = str,
         access: AccessJournal | None = None,
+        readers: Readers | None = None,
     ) -> None:
         """`prepare` is called in the thread that opens the graph, before any request is answered. `on_ready` is called once when the
         service is open; `on_failure` for an error that a retry cannot remove. `tokens`: those whose last use is kept in the store.
         `read_rules_digest`: that of the access rules which are followed now; empty without any. `access`: the sessions and denials of
-        the store.
+        the store. `readers`: the processes that answer questions in its place.
         """
         self.settings = settings
         self.observer = observer
@@ -159,6 +187,7 @@ class Service:
         self.tokens = tokens
         self.read_rules_digest = read_rules_digest
         self.access = access
+        self.readers = readers
         self._uses: Mapping[str, int] = {}  # of tokens, as they are in the store
         self._upkeep = Upkeep()
         self.waiting_for = LOADING  # empty when ready
@@ -186,14 +215,9 @@ class Service:
 
     async def close(self) -> None:
         """Stop ingesting, write every accepted event, close the store."""
-        self.waiting_for = CLOSING
-        for task in self._tasks:
-            task.cancel()
-        for ended in await asyncio.gather(
-            *self._tasks, return_exceptions=True
-        ):  # a failed task must not prevent that accepted events are written
-            if isinstance(ended, Exception):
-                log.error("a background task failed", exc_info=ended)
+        await self._stop_tasks()
+        if self.readers is not None:
+            await self.readers.close()
         opened, self._resources = self._resources, None
         if opened is not None:
             waiting = opened.pipeline.waiting
@@ -216,6 +240,17 @@ class Service:
             await run_in_threadpool(opened.live.store.close)
             collect_as_usual()
             log.info("stopped")
+
+    async def _stop_tasks(self) -> None:
+        """End what runs in the background."""
+        self.waiting_for = CLOSING
+        for task in self._tasks:
+            task.cancel()
+        for ended in await asyncio.gather(
+            *self._tasks, return_exceptions=True
+        ):  # a failed task must not prevent that accepted events are written
+            if isinstance(ended, Exception):
+                log.error("a background task failed", exc_info=ended)
 
     async def _open(self) -> None:
         """Open the store and the graph; retry as long as the store cannot be reached."""
@@ -281,6 +316,8 @@ class Service:
             tasks.append(opened.scheduler.run())
         if opened.notifier is not None:
             tasks.append(opened.notifier.run())
+        if self.readers is not None:
+            tasks.append(self.readers.run(opened))
         self._tasks += map(asyncio.create_task, tasks)
         if opened.consumer is not None:
             opened.consumer.start()
@@ -328,6 +365,7 @@ class Service:
             StoreProbe(store),
             entries,
             requests,
+            partial(_keep_records, store),
         )
 
     def _build_notifier(self, live: LiveGraph, policies: PolicyService) -> Notifier | None:
@@ -426,6 +464,10 @@ class Service:
     def _wait_for_others(self) -> bool:
         time.sleep(PRUNE_PAUSE)
         return self.waiting_for != CLOSING
+
+
+def _keep_records(store: Store, records: Sequence[Record]) -> None:
+    store.commit(lambda _: Batch(journal=records))
 
 
 def _build_event_limits(settings: Settings) -> EventLimits:

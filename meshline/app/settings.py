@@ -7,7 +7,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -221,6 +221,11 @@ class Settings(BaseSettings):
     )
     request_queue: int = Field(
         default=200, ge=1, description="Queries, and checks, that may wait in the queue; more are answered 503 with Retry-After."
+    )
+    readers: Literal["auto"] | Annotated[int, Field(ge=0, le=64)] = Field(
+        default="auto",
+        description="Processes that answer questions beside the one that writes; see docs/deployment.md. `auto`: none for a graph of up to"
+        " 20,000 columns, else one for each processor beyond the first, as far as there is memory. 0: none. A store in memory has none.",
     )
     query_nodes: int = Field(
         default=2_000_000,

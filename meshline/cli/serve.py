@@ -38,13 +38,23 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on any address without tokens: every caller may do everything.")
     ] = False,
+    readers: Annotated[
+        str | None,
+        typer.Option(
+            help="Processes that answer questions beside the one that writes: a number, or `auto` for the graph and this machine."
+            " [default: auto]",
+            show_default=False,
+            metavar="auto|NUMBER",
+        ),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Serve GraphQL, and ingest OpenLineage events by HTTP or Kafka."""
     from meshline.app.settings import load_settings
 
     consume = {"kafka": kafka, "kafka_topic": kafka_topic, "kafka_group": kafka_group}
-    run_server(load_settings(store=store, host=host, port=port, mesh=mesh, insecure=insecure or None, config=config, **consume))
+    given = {"store": store, "host": host, "port": port, "mesh": mesh, "insecure": insecure or None, "readers": readers, "config": config}
+    run_server(load_settings(**given, **consume))
 
 
 def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -> None:

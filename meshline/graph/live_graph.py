@@ -23,7 +23,7 @@ from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.results import KnownLater
 from meshline.graph.index.title_pairs import TitlePairs
 from meshline.graph.index_file import Snapshots
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json, Precedence
+from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Interval, Json, Precedence
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 
 MOST = 4  # cached indexes of past times
@@ -147,11 +147,15 @@ def check_deadline(deadline: float | None) -> None:
 
 
 class GraphLock:
-    """The reentrant lock of a graph, with a deadline for each thread."""
+    """The reentrant lock of a graph, with a deadline for each thread.
+
+    Who applies changes (`ignore_deadline`) goes before all questions that wait: else one of many readers would always be first.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._own = threading.local()
+        self._gate = threading.Lock()  # questions pass it to wait for the lock; closed while changes wait
 
     @contextmanager
     def set_deadline(self, deadline: float | None) -> Iterator[None]:
@@ -175,31 +179,54 @@ class GraphLock:
 
     @contextmanager
     def ignore_deadline(self) -> Iterator[None]:
-        """Acquire the lock for this block, and wait for it without limit."""
-        self._lock.acquire()
+        """Acquire the lock for this block, before all questions that wait, and wait for it without limit."""
+        if self._depth:
+            self._lock.acquire()
+        else:
+            with self._gate:
+                self._lock.acquire()
+        self._own.depth = self._depth + 1
         try:
             yield
         finally:
-            self._lock.release()
+            self.release()
 
     def check_deadline(self) -> None:
         """Raises LimitExceeded after this thread's deadline: for work in many steps under the lock."""
         check_deadline(self._deadline)
 
+    @property
+    def _depth(self) -> int:
+        """How often this thread has acquired the lock."""
+        found: int = getattr(self._own, "depth", 0)
+        return found
+
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 - as of threading.Lock
-        return self._lock.acquire(blocking, timeout)
+        depth = self._depth
+        if not depth:
+            begun = time.monotonic()
+            if not self._gate.acquire(blocking, timeout):
+                return False
+            self._gate.release()
+            if timeout > 0:
+                timeout = max(0.0, timeout - (time.monotonic() - begun))
+        if not self._lock.acquire(blocking, timeout):
+            return False
+        self._own.depth = depth + 1
+        return True
 
     def release(self) -> None:
+        self._own.depth = self._depth - 1
         self._lock.release()
 
     def __enter__(self) -> None:
         """Raises StoreUnavailable at the thread's deadline (`set_deadline`)."""
         deadline = self._deadline
-        if not self._lock.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
+        if not self.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
             raise StoreUnavailable("the graph is busy: try again")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._lock.release()
+        self.release()
 
 
 class LiveGraph:
@@ -216,6 +243,7 @@ class LiveGraph:
         self.vectors: NameVectors | None = None  # of names, if searches use them
         self.titles = TitlePairs()  # what searches learn from titles
         self.snapshots: Snapshots | None = None  # where the index is kept for the next start, if it is
+        self.publish: Callable[[int, Changes], None] | None = None  # called, under the lock, with the changes since a revision
         self._past = PastIndexes(store)
         self._size = index.changes.count_nodes()  # when unused nodes were last counted
         self._unused = index.changes.count_unused()  # after the index was last loaded
@@ -274,7 +302,7 @@ class LiveGraph:
         changes = self.store.commit(build)
         with self.lock.ignore_deadline():  # already committed: a caller that saw an error would repeat it
             if changes.revision == self.index.revision + 1:
-                self._apply(changes)
+                self._apply(self.index.revision, changes)
         if changes.revision > self.index.revision:
             self._follow()
         return changes
@@ -284,6 +312,16 @@ class LiveGraph:
         if self.store.read_revision() > self.index.revision:
             self._follow()
         return self.index.revision
+
+    def receive(self, since: int, changes: Changes | None) -> int:
+        """Apply the changes since a revision that another process has applied; None: read them from the store. The index's revision
+        afterwards. Raises StoreUnavailable.
+        """
+        if changes is None or since > self.index.revision:
+            return self.refresh()
+        with self.lock.ignore_deadline():
+            self._apply(since, changes)
+            return self.index.revision
 
     def prepare_vectors(self) -> None:
         """Make the vectors of names that have none, if searches use vectors. Searches continue in the meantime, without them.
@@ -368,12 +406,30 @@ class LiveGraph:
         """
         wanted = {node: index.changes.list_fact_names(node) for node in nodes}
         scope_ids = sorted({scope_id for of_node in wanted.values() for scope_id in of_node})
-        heads = {head.scope_id: head for head in self.store.read_heads(scope_ids, index.as_of)}
+        heads = {head.scope_id: head for head in self.read_heads(index, scope_ids)}
         stated = {scope_id: _decode_attributes(head) for scope_id, head in heads.items()}
         return {
             node: self._build_rows((heads[id_], stated[id_], names) for id_, names in sorted(of_node.items()) if id_ in heads)
             for node, of_node in wanted.items()
         }
+
+    def read_heads(self, index: LineageIndex, scope_ids: Sequence[int]) -> Sequence[Head]:
+        """Read the heads of these scopes as the index shows them. Empty scopes are left out.
+
+        A commit that the index has not applied yet may have changed some in the store: those are made of their histories, so that
+        an answer is of one revision.
+        """
+        heads = self.store.read_heads(scope_ids, index.as_of) if scope_ids else ()
+        if index.as_of is not None:
+            return heads
+        found = {head.scope_id: head for head in heads}
+        changed = [scope_id for scope_id in scope_ids if not _is_shown(index, scope_id, found.get(scope_id))]
+        if changed:
+            for scope_id, history in self.store.read_history(changed).items():
+                former = _find_former(index, scope_id, history, found.get(scope_id))
+                if former is not None:
+                    found[scope_id] = former
+        return [found[scope_id] for scope_id in sorted(found) if index.changes.find_digest(scope_id) is not None]
 
     def _build_rows(self, found: Iterable[tuple[Head, _Attributes, set[AssetKey]]]) -> list[FactRow]:
         """`found`: heads, the attributes that each states, and the names under which each refers to the asset."""
@@ -398,14 +454,18 @@ class LiveGraph:
 
     def _follow(self) -> None:
         """Read changes without the lock, so that others need not wait. If a newer commit is applied meanwhile, this changes nothing."""
-        changes = self.store.read_changes(self.index.revision)
+        since = self.index.revision
+        changes = self.store.read_changes(since)
         with self.lock.ignore_deadline():
-            self._apply(changes)
+            self._apply(since, changes)
 
-    def _apply(self, changes: Changes) -> None:
-        if changes.revision > self.index.revision:
-            self.titles.record(changes.heads)
+    def _apply(self, since: int, changes: Changes) -> None:
+        if changes.revision <= self.index.revision:
+            return
+        self.titles.record(changes.heads)
         self.index.changes.apply(changes)
+        if self.publish is not None:
+            self.publish(since, changes)
 
 
 def _load_index(store: Store, as_of: int | None, precedence: Precedence, titles: TitlePairs | None = None) -> LineageIndex:
@@ -453,6 +513,28 @@ def _list_statement_times(store: Store, scopes: Sequence[int], type_: EdgeType) 
         for interval, content in history
         if any(edge.type is type_ and edge.end.kind is not AssetKind.JOB for edge in decode_facts(content.blob).edges)
     ]
+
+
+def _is_shown(index: LineageIndex, scope_id: int, head: Head | None) -> bool:
+    """Whether this is the head of a scope as the index shows it."""
+    digest = index.changes.find_digest(scope_id)
+    if head is None or head.content is None or digest is None:
+        return digest is None and (head is None or head.content is None)
+    shown = index.changes.get_scope(scope_id)
+    return digest == head.content.digest and shown.observed_at == head.observed_at and shown.last_observed == head.last_observed
+
+
+def _find_former(index: LineageIndex, scope_id: int, history: Sequence[tuple[Interval, Content]], now: Head | None) -> Head | None:
+    """The head of a scope that the index shows, of the contents of its history; None if it is not there any more."""
+    digest = index.changes.find_digest(scope_id)
+    content = next((content for _, content in history if content.digest == digest), None)
+    if content is None:
+        return None
+    shown = index.changes.get_scope(scope_id)
+    same = now is not None and now.content is not None and now.content.digest == digest
+    version = now.version if now is not None and same else ""
+    times = (shown.observed_at, shown.valid_from, shown.last_observed)
+    return Head(scope_id, shown.source, shown.scope, *times, version, shown.provisional, content)
 
 
 def _decode_attributes(head: Head) -> _Attributes:

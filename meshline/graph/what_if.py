@@ -32,7 +32,7 @@ def suppose_statements(live: LiveGraph, statements: Sequence[SupposedStatement],
     """
     with live.lock:
         heads = _build_heads(live, statements, now)
-        before = {head.scope_id: head for head in live.store.read_heads([head.scope_id for head in heads])}
+        before = {head.scope_id: head for head in live.read_heads(live.index, [head.scope_id for head in heads])}
         try:
             live.index.changes.suppose(heads)
             would = LiveGraph(cast("Store", _SupposedStore(live.store, heads)), live.index, live.precedence)

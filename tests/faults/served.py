@@ -34,6 +34,7 @@ class Server:
     def wait_until_listening(self, seconds: float = READY_SECONDS) -> None:
         end = time.monotonic() + seconds
         while not (found := re.search(r"http://127\.0\.0\.1:([0-9]+)", self.log)):
+            assert not self.has_ended(), f"it has ended: {self.log[-2000:]}"
             assert time.monotonic() < end, f"it does not listen: {self.log[-2000:]}"
             time.sleep(0.01)
         self.port = int(found[1])
@@ -45,6 +46,7 @@ class Server:
                 if (answer := wire.send_request(self.port, "GET", "/readyz")).status == 200:
                     return
                 assert answer.status == 503, answer
+            assert not self.has_ended(), f"it has ended: {self.log[-2000:]}"
             assert time.monotonic() < end, f"it does not get ready: {self.log[-2000:]}"
             time.sleep(0.02)
 
@@ -56,6 +58,10 @@ class Server:
         data = answer["data"]
         assert isinstance(data, dict)
         return data
+
+    def has_ended(self) -> bool:
+        """Whether it is known to have ended."""
+        return False
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -74,6 +80,9 @@ class Started(Server):
         with log.open("ab") as file:
             self.process: ForkedProgram | Popen[bytes] = ForkedProgram(arguments, cwd=ROOT, log=file, env={**os.environ, **environment})
         super().__init__(self.process.pid, log, begun)
+
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
 
     def wait(self, seconds: float = 60) -> int:
         return self.process.wait(seconds)

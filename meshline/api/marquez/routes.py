@@ -202,7 +202,14 @@ ADDRESSES = (
     *(Address(route.path, (route.method,), route.role, build_write_endpoint(route)) for route in WRITES),
     Address(SOURCES, ("GET",), Role.READER, answer_sources, scopes=(AccessScope.READ, AccessScope.INGEST), restricted=True),
     *(
-        Address(route.path, ("GET",), Role.READER, build_endpoint(route.build, lasting=route.lasting), restricted=route.restricted)
+        Address(
+            route.path,
+            ("GET",),
+            Role.READER,
+            build_endpoint(route.build, lasting=route.lasting),
+            restricted=route.restricted,
+            question=True,
+        )
         for route in ROUTES
     ),
 )

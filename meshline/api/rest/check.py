@@ -46,7 +46,7 @@ async def post_check(request: Request) -> Response:
     find_graph: Callable[[Actor], LiveGraph] = request.app.state.find_graph
     report = await lane.run(partial(_run_check, partial(find_graph, actor), opened, asked, *limits))
     digest, name = compute_digest(body), actor.name
-    await run_in_threadpool(partial(record_check, opened.live.store, name, report, digest, needed=name != ""))
+    await run_in_threadpool(partial(record_check, opened.keep_records, name, report, digest, needed=name != ""))
     return Response(msgspec.json.encode(report), media_type=JSON)
 
 

@@ -135,7 +135,7 @@ def read_aliases(live: LiveGraph, index: LineageIndex, datasets: Sequence[int], 
     """
     naming = [[edge.scope_id for edge in _list_naming_edges(index, dataset)] for dataset in datasets]
     scope_ids = sorted({scope_id for of_one in naming for scope_id in of_one})
-    heads = {head.scope_id: head for head in live.store.read_heads(scope_ids, index.as_of)} if scope_ids else {}
+    heads = {head.scope_id: head for head in live.read_heads(index, scope_ids)}
     return [
         sorted({*_list_spellings(rows), *_parse_aliases(index, dataset, [heads[scope_id] for scope_id in of_one if scope_id in heads])})
         for dataset, of_one, rows in zip(datasets, naming, known, strict=True)

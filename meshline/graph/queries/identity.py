@@ -79,7 +79,7 @@ def read_identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identit
     """The identity of a dataset, with one read of the store. Members are in the order of preference as the shown name, past names last."""
     keys = list(dict.fromkeys(index.assets.list_names(dataset, former=True)))
     current = set(index.assets.list_names(dataset))
-    heads = live.store.read_heads(sorted(_list_scopes(index, dataset)), index.as_of)
+    heads = live.read_heads(index, sorted(_list_scopes(index, dataset)))
     ranks = _rank_names(keys, heads)
     members = [Member(key, *ranks[key], key not in current) for key in keys]
     members.sort(key=lambda member: (member.past, _ORDER[member.rank], member.key))

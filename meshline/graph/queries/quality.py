@@ -98,7 +98,7 @@ def read_statements(live: LiveGraph, index: LineageIndex, datasets: Iterable[int
         for of in set(datasets)
     }
     ids = sorted({id_ for of_dataset in names.values() for id_ in of_dataset})
-    heads = {head.scope_id: head for head in live.store.read_heads(ids, index.as_of)} if ids else {}
+    heads = {head.scope_id: head for head in live.read_heads(index, ids)}
     return {
         of: [CheckStatement(heads[id_], {key.parts for key in keys}) for id_, keys in sorted(of_dataset.items()) if id_ in heads]
         for of, of_dataset in names.items()

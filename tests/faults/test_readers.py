@@ -1,0 +1,300 @@
+"""Reader processes: answers are as new as what was acknowledged and of one revision, whoever is killed, and for whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from meshline.api.handover import Handover, encode_handover
+from meshline.app.tokens import Actor, Role, hash_token
+from meshline.graph.store.factory import open_store
+from tests.faults.served import Started, run_server
+from tests.faults.truth import Truth, list_raw_events, remove_revision
+from tests.faults.wire import EVENT, GRAPHQL, JSON, Wire, build_request, open_wire, send_request
+from tests.sizes import choose_size
+
+ADMIN, ANALYST, LATE = "meshline_admin", "meshline_analyst", "meshline_late"
+RULES = """\
+version: 1
+default: nothing
+grants:
+  - {who: [user:admin], on: [everything]}
+  - {who: [user:analyst], on: ["namespace:wh"]}
+"""
+SEEN = """{
+  about { revision }
+  datasets(first: 200) { nodes { name description columns { nodes { name } } facts { attribute value } } }
+  jobs(first: 200) { nodes { name } }
+}"""
+WRITERS, READERS = 4, 4
+EACH = choose_size(25, 150)  # events of a writer
+
+
+def build_settings(folder: Path, *tokens: str) -> Path:
+    """A file with these tokens, each the role admin."""
+    entries = [f'[[tokens]]\nname = "{name.removeprefix("meshline_")}"\nrole = "admin"\nhash = "{hash_token(name)}"\n' for name in tokens]
+    file = folder / "meshline.toml"
+    file.write_text("\n".join(entries))
+    return file
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("readers")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Started]:
+    """With one reader, which answers."""
+    rules = folder / "access.yaml"
+    rules.write_text(RULES)
+    config = build_settings(folder, ADMIN, ANALYST, LATE)
+    with run_server(f"sqlite:///{folder}/mesh.db", folder / "log", "--readers", "1", config=config, access=rules) as started:
+        find_reader(started)
+        yield started
+
+
+def headers(token: str = ADMIN) -> Mapping[str, str]:
+    return {**JSON, "Authorization": f"Bearer {token}"}
+
+
+def find_reader(server: Started, besides: int = 0) -> int:
+    """The process id of the reader, as soon as it answers."""
+    end = time.monotonic() + 120
+    while True:
+        found = re.findall(r"reader 1 is started process=([0-9]+)", server.log)
+        ready = send_request(server.port, "GET", "/readyz", headers=headers()).json
+        if found and int(found[-1]) != besides and any(one["revision"] is not None for one in ready.get("readers", [])):
+            return int(found[-1])
+        assert time.monotonic() < end, server.log[-3000:]
+        time.sleep(0.05)
+
+
+def build_event(writer: int, number: int) -> bytes:
+    """It changes a dataset's description, and columns that others change, too."""
+    fields = [{"name": f"c{n}", "type": "string"} for n in range(1 + number % 5)]
+    event = {
+        "eventTime": f"2026-03-01T{number // 60:02}:{number % 60:02}:0{writer}Z",
+        "producer": f"https://example.com/{writer}/{number}",
+        "run": {"runId": f"00000000-0000-4000-8000-{writer:04}{number:08}"},
+        "job": {"namespace": "etl", "name": f"job{number % 7}"},
+        "eventType": "COMPLETE",
+        "inputs": [{"namespace": "wh", "name": "source"}],
+        "outputs": [
+            {
+                "namespace": "wh",
+                "name": f"target{(writer + number) % 3}",
+                "facets": {"schema": {"fields": fields}, "documentation": {"description": f"by {writer}, {number}"}},
+            }
+        ],
+    }
+    return json.dumps(event).encode()
+
+
+class Asked(NamedTuple):
+    """An answer, and the revision that was acknowledged before the question."""
+
+    acknowledged: int
+    answer: dict[str, Any]
+
+
+class Traffic:
+    """Writers and readers at once, each with a connection of its own."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.acknowledged = 0
+        self.revisions: dict[bytes, int] = {}  # of each event
+        self.asked: list[Asked] = []
+        self.writing = WRITERS
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for writer in range(WRITERS):
+                group.create_task(self.write(writer))
+            for _ in range(READERS):
+                group.create_task(self.read())
+
+    async def write(self, writer: int) -> None:
+        async with open_wire(self.port) as wire:
+            for number in range(EACH):
+                body = build_event(writer, number)
+                answer = await wire.request("POST", EVENT, body, headers())
+                assert answer.status == 201, answer
+                self.revisions[body] = answer.json["revision"]
+                self.acknowledged = max(self.acknowledged, answer.json["revision"])
+                assert (await self.ask(wire)).acknowledged >= answer.json["revision"]
+        self.writing -= 1
+
+    async def read(self) -> None:
+        async with open_wire(self.port) as wire:
+            while self.writing:
+                await self.ask(wire)
+
+    async def ask(self, wire: Wire) -> Asked:
+        acknowledged = self.acknowledged
+        answer = await wire.request("POST", GRAPHQL, json.dumps({"query": SEEN}).encode(), headers())
+        assert answer.status == 200, answer
+        assert "errors" not in answer.json, answer.json
+        self.asked.append(Asked(acknowledged, answer.json["data"]))
+        return self.asked[-1]
+
+
+def count_answers(server: Started) -> float:
+    """How many questions the readers have answered, by the server's metrics: none if it has answered all itself."""
+    text = send_request(server.port, "GET", "/metrics", headers=headers()).body.decode()
+    found = re.search(r"^meshline_reader_questions_total ([0-9.]+)$", text, re.MULTILINE)
+    assert found is not None, text
+    return float(found[1])
+
+
+def test_answers_are_new_and_of_one_revision(server: Started, folder: Path) -> None:
+    before = count_answers(server)
+    traffic = Traffic(server.port)
+    asyncio.run(traffic.run())
+    assert count_answers(server) - before > len(traffic.asked) * 0.9
+    for asked in traffic.asked:
+        assert asked.answer["about"]["revision"] >= asked.acknowledged
+    check_truth(f"sqlite:///{folder}/mesh.db", traffic)
+
+
+def check_truth(url: str, traffic: Traffic) -> None:
+    """Each answer is that of a graph which is made anew of the events up to its revision."""
+    with closing(open_store(url)) as store:
+        bodies = [bytes(kept.event.body) for kept in list_raw_events(store)]
+    answers: dict[int, list[Any]] = {}
+    for asked in traffic.asked:
+        answers.setdefault(asked.answer["about"]["revision"], []).append(remove_revision(asked.answer))
+    assert len(answers) > 3
+    truth = Truth()
+    for revision in sorted(set(traffic.revisions.values())):
+        truth.add_bodies([body for body in bodies if traffic.revisions.get(body) == revision])
+        for answer in answers.pop(revision, []):
+            assert answer == remove_revision(truth.ask(SEEN)), f"another answer at revision {revision}"
+    truth.close()
+    assert not {revision for revision in answers if revision > min(traffic.revisions.values())}
+
+
+def ask(server: Started, query: str, token: str = ADMIN) -> Any:
+    answer = send_request(server.port, "POST", GRAPHQL, json.dumps({"query": query}).encode(), headers(token))
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def test_a_hidden_asset_stays_hidden(server: Started) -> None:
+    hidden = build_event(8, 1).replace(b'"wh"', b'"secret"')
+    assert send_request(server.port, "POST", EVENT, hidden, headers()).status == 201
+    before = count_answers(server)
+    query = "{ datasets { nodes { namespace } } }"
+    seen = {token: {one["namespace"] for one in ask(server, query, token)["data"]["datasets"]["nodes"]} for token in (ADMIN, ANALYST)}
+    assert seen == {ADMIN: {"wh", "secret"}, ANALYST: {"wh"}}
+    forged = {**headers(ANALYST), "Meshline-Handover": encode_handover(Handover(Actor("admin", Role.ADMIN), "", 0, 0, "")).decode()}
+    answer = send_request(server.port, "POST", GRAPHQL, json.dumps({"query": query}).encode(), forged)
+    assert {one["namespace"] for one in answer.json["data"]["datasets"]["nodes"]} == {"wh"}
+    assert count_answers(server) == before + 3
+
+
+def test_rules_and_tokens_that_change_count_at_once(server: Started, folder: Path) -> None:
+    query = "{ datasets { nodes { namespace } } }"
+    assert ask(server, query, LATE)["data"]["datasets"]["nodes"] == []
+    (folder / "access.yaml").write_text(RULES.replace("user:analyst]", "user:analyst, user:late]"))
+    wait_for(lambda: ask(server, query, LATE)["data"]["datasets"]["nodes"] != [])
+    before = count_answers(server)
+    assert {one["namespace"] for one in ask(server, query, LATE)["data"]["datasets"]["nodes"]} == {"wh"}
+    assert count_answers(server) == before + 1
+    build_settings(folder, ADMIN, ANALYST)
+    wait_for(lambda: send_request(server.port, "POST", GRAPHQL, b'{"query": "{__typename}"}', headers(LATE)).status == 401)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_what_readers_count_is_not_lost(server: Started) -> None:
+    """Queries in the metrics; checks, and reads of other domains, in the audit log."""
+    queries = read_metric(server, 'meshline_queries_total{operation="tags",outcome="ok"}')
+    for _ in range(3):
+        ask(server, "{ tags { key } }")
+    assert read_metric(server, 'meshline_queries_total{operation="tags",outcome="ok"}') == queries + 3
+    before = count_answers(server)
+    body = json.dumps({"things": [{"kind": "change", "after": {"name": "change", "text": "drop wh/target0.c0"}}]}).encode()
+    answer = send_request(server.port, "POST", "/api/v1/check", body, headers())
+    assert answer.status == 200, answer
+    assert count_answers(server) == before + 1
+    entries = ask(server, "{ audit(action: CHECK) { nodes { actor } } }")["data"]["audit"]["nodes"]
+    assert entries == [{"actor": "admin"}]
+
+
+def read_metric(server: Started, name: str) -> float:
+    text = send_request(server.port, "GET", "/metrics", headers=headers()).body.decode()
+    return next((float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0)
+
+
+def test_a_client_that_leaves(server: Started) -> None:
+    """Its question is not waited for, and others are answered."""
+
+    async def leave() -> None:
+        for _ in range(20):
+            async with open_wire(server.port) as wire:
+                await wire.send(build_request("POST", GRAPHQL, json.dumps({"query": SEEN}).encode(), headers()))
+
+    asyncio.run(leave())
+    wait_for(lambda: send_request(server.port, "GET", "/readyz", headers=headers()).status == 200)
+    assert "data" in ask(server, SEEN)
+    assert "Traceback" not in server.log
+
+
+def test_a_reader_is_killed(server: Started) -> None:
+    """No question fails: the server answers meanwhile, and starts another reader."""
+    first = find_reader(server)
+
+    async def ask_all() -> None:
+        async def ask_some() -> None:
+            async with open_wire(server.port) as wire:
+                for _ in range(30):
+                    answer = await wire.request("POST", GRAPHQL, json.dumps({"query": SEEN}).encode(), headers())
+                    assert answer.status == 200, answer
+                    assert "errors" not in answer.json, answer.json
+
+        async def kill() -> None:
+            await asyncio.sleep(0.2)
+            os.kill(first, signal.SIGKILL)
+
+        await asyncio.gather(kill(), *(ask_some() for _ in range(4)))
+
+    asyncio.run(ask_all())
+    second = find_reader(server, besides=first)
+    before = count_answers(server)
+    assert "data" in ask(server, SEEN)
+    assert count_answers(server) == before + 1
+    assert second != first
+    assert "Traceback" not in server.log
+
+
+def test_the_server_is_killed(server: Started) -> None:
+    """The last test with this server. No process is left."""
+    reader = find_reader(server)
+    server.kill()
+    server.wait()
+    wait_for(lambda: not is_running(reader))
+
+
+def is_running(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
