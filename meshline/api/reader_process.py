@@ -24,12 +24,12 @@ GRACE_SECONDS = 4
 log = logging.getLogger("meshline.reader")
 
 
-def main(link_number: int, door_number: int) -> None:
+def main(link_number: str, door_number: str) -> None:
     """Run in the process that `reader_pool` starts. The numbers: of the sockets that it inherits."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends its readers: they have answers to finish
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    link = ReaderLink(socket.socket(fileno=link_number))
-    door = socket.socket(fileno=door_number)
+    link = ReaderLink(socket.socket(fileno=int(link_number)))
+    door = socket.socket(fileno=int(door_number))
     door.settimeout(0)  # never waits
     try:
         setup = link.read_setup()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import os
 import socket
@@ -21,7 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import meshline
 from meshline.app.host_resources import count_processors, measure_free_memory, measure_memory
 from meshline.app.logs import DETAILS
 from meshline.app.reader_link import (
@@ -58,8 +58,8 @@ PAUSES = (1.0, 2.0, 5.0, 15.0, 60.0)  # seconds before a reader that ended is st
 STEADY_SECONDS = 120.0  # after which an end counts as the first one again
 END_SECONDS = 5.0  # for the answers under way at the end
 
-# `-P` and the folder behind all others: the current folder must not provide a module.
-_COMMAND = "import sys; sys.path.append(sys.argv[1]); from meshline.api.reader_process import main; main(*map(int, sys.argv[2:]))"
+# The same modules from the same folders; `-P`, so that not even `json` is looked for in the current folder, unless this process does.
+_COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from meshline.api.reader_process import main; main(*sys.argv[2:])"
 
 
 class ReaderObserver(Protocol):
@@ -314,8 +314,8 @@ def count_readers(settings: Settings, opened: Resources) -> int:
 
 def _start_process(sockets: Sequence[int]) -> subprocess.Popen[bytes]:
     """A reader process with these sockets. It writes its log where this process does."""
-    folder = str(Path(meshline.__file__).parent.parent)
-    command = [sys.executable, "-P", "-c", _COMMAND, folder, *map(str, sockets)]
+    folders = json.dumps([str(Path(folder).absolute()) for folder in sys.path])
+    command = [sys.executable, "-P", "-c", _COMMAND, folders, *map(str, sockets)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=sockets)  # noqa: S603 - ourselves
 
 
