@@ -28,8 +28,8 @@ class Address(NamedTuple):
     `restricted`: whether callers who may see only some assets are answered, too: what they are answered with is restricted then, or
     has no data of the graph. Others are refused where access rules are in effect.
 
-    `question`: whether it only reads, so that a reader process may answer it in place of the server (`meshline.api.forwarding`); of what
-    may also write, that is decided for each request.
+    `question`: whether it only reads, so that a reader process may answer it in place of the server (`meshline.api.reader_forwarder`);
+    of what may also write, that is decided for each request.
 
     `visit` answers a browser that opens the address, which can send no token: so it needs no role. It must have no data of the graph.
     """
@@ -95,7 +95,7 @@ def _build_app(endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
 
 
 class Forwarder(Protocol):
-    """Has questions answered elsewhere (`meshline.api.forwarding`)."""
+    """Has questions answered elsewhere (`meshline.api.reader_forwarder`)."""
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
         """None: the request is answered. Else what to receive it from, to answer it here."""

@@ -15,7 +15,6 @@ from meshline.api.auth import AuthMiddleware
 from meshline.api.errors import handle_http_error, handle_known_error
 from meshline.api.etags import ETags
 from meshline.api.explorer import ROUTES, answer_unknown_address, get_asset, get_home, get_shell, load_page, visit_graphql
-from meshline.api.forwarding import ReaderForwarder
 from meshline.api.front_page import build_front_page
 from meshline.api.graphql import Bounds
 from meshline.api.graphql.context import Observer, RequestRecord
@@ -28,6 +27,7 @@ from meshline.api.mcp_endpoint import McpEndpoint, answer_mcp
 from meshline.api.metrics import Metrics, get_metrics
 from meshline.api.middleware import RequestContextMiddleware
 from meshline.api.openapi import build_document, get_openapi
+from meshline.api.reader_forwarder import ReaderForwarder
 from meshline.api.resource_metadata import PATH as RESOURCE_METADATA
 from meshline.api.resource_metadata import get_resource_metadata
 from meshline.api.rest.check import post_check

@@ -1,5 +1,5 @@
-"""The outermost middleware of a reader process: each request is that of the caller whom the server has handed over, and its answer is as
-new as the server wants it.
+"""The outermost middleware of a reader process: each request is that of the caller that the server has handed over, and its answer is
+as new as the server wants it.
 """
 
 from __future__ import annotations

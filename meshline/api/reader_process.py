@@ -16,6 +16,7 @@ from meshline.api.app import create_reader_app
 from meshline.api.http_protocol import HttpProtocol
 from meshline.app.logs import configure_logs
 from meshline.app.reader_link import ReaderLink
+from meshline.app.threads import switch_threads_often
 
 NICENESS = 10  # while the graph is loaded, which need not be quick
 KEEP_ALIVE = 3600  # seconds for which the server keeps a connection without a request
@@ -36,6 +37,7 @@ def main(link_number: str, door_number: str) -> None:
     except (EOFError, OSError):
         return
     configure_logs(setup.settings.log_level, setup.settings.log_format, process=f"reader {setup.number}")
+    switch_threads_often()
     server: _ReaderServer | None = None
 
     def end() -> None:

@@ -20,6 +20,7 @@ from meshline.api.auth import check_exposure
 from meshline.api.http_protocol import HttpProtocol
 from meshline.app.logs import DETAILS, configure_logs
 from meshline.app.settings import Settings
+from meshline.app.threads import switch_threads_often
 from meshline.errors import InvalidInput, MeshlineError
 
 log = logging.getLogger("meshline.api")
@@ -36,6 +37,7 @@ def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -
     """
     check_exposure(settings)
     configure_logs(settings.log_level, settings.log_format)
+    switch_threads_often()
     failures: list[MeshlineError] = []
 
     def fail(error: MeshlineError) -> None:

@@ -22,7 +22,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Changes, Record
 
 LENGTH = struct.Struct(">I")
-LARGEST = 64 * 2**20  # bytes of a message; a reader reads larger changes from the store
+LARGEST = 8 * 2**20  # bytes of a message; a reader reads larger changes from the store
 READ_BYTES = 256 * 1024
 
 

@@ -1,7 +1,7 @@
 """The reader processes of a server: they answer questions, so that questions and writes do not share one interpreter.
 
 Each has the graph in its own memory. The server sends it each change of the graph, and with each question the revision that the answer
-must have at least: so whoever has been acknowledged a write sees it in the next answer, and no answer is of two revisions.
+must have at least: so a write that was acknowledged is part of each later answer, and no answer is of two revisions.
 """
 
 from __future__ import annotations
@@ -176,15 +176,16 @@ class ReaderPool:
         if self._opened is not None:
             self._opened.live.publish = None
         for reader in self._readers.values():
-            if reader.transport is not None:
+            if reader.revision is None or reader.transport is None:  # it still loads the graph
+                reader.process.kill()
+            else:
                 reader.transport.write(encode_message(Finish()))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(END_SECONDS):
-                for reader in list(self._readers.values()):
-                    await reader.ended.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=END_SECONDS)
+        for reader in self._readers.values():
+            reader.process.kill()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=END_SECONDS)
 
     def _start_task(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -206,7 +207,8 @@ class ReaderPool:
             ends = 1 if time.monotonic() - begun > STEADY_SECONDS else ends + 1
             pause = PAUSES[min(ends, len(PAUSES)) - 1]
             log.warning("reader %d has ended (%s), and is started again in %g seconds; the server answers itself", number, status, pause)
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
 
     async def _run_reader(self, number: int, opened: Resources) -> str:
         """Start a reader, and wait until it has ended; why it has."""

@@ -19,7 +19,6 @@ from starlette.concurrency import run_in_threadpool
 from meshline.app.access_log import AccessLog
 from meshline.app.access_requests import RequestRegister
 from meshline.app.host_resources import measure_memory
-from meshline.app.parser_process import start_forks
 from meshline.app.policy_service import PolicyService
 from meshline.app.reader_link import Applied, EntryCounted, Finish, KeepRecords, ReaderLink, ReaderSetup, RecordsKept, Revised
 from meshline.app.search_vectors import VectorUpkeep, open_search_vectors
@@ -75,8 +74,8 @@ class ReaderService(Service):
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []  # questions for a revision; of the event loop
         self._numbers = itertools.count()
         self._kept: dict[int, Future[str]] = {}
-        self._early: list[Revised] = []  # changes that came while the graph was loaded
-        self._turn = threading.Lock()  # guards `_early`, and who applies changes
+        self._memory = 0
+        self._turn = threading.Lock()  # guards the change from loading the graph to following it
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -146,17 +145,14 @@ class ReaderService(Service):
                         finishing = True
                         self._end()
         except (EOFError, OSError):
-            if not finishing:  # the server was killed: nobody waits for an answer
+            if not finishing:  # the server was killed: no client waits for an answer
                 os._exit(1)
 
     def _receive_changes(self, revised: Revised) -> None:
         with self._turn:
-            if self._resources is None:
-                self._early.append(revised)
+            if self._resources is None:  # it is read from the store when the graph is loaded
                 return
-            self._apply(self._resources.live, revised)
-
-    def _apply(self, live: LiveGraph, revised: Revised) -> None:
+            live = self._resources.live
         try:
             live.receive(revised.since, revised.changes)
         except MeshlineError as error:  # it is read again when a question needs it
@@ -168,10 +164,14 @@ class ReaderService(Service):
 
     def _report(self, live: LiveGraph) -> None:
         with suppress(OSError):
-            self._link.send(Applied(live.revision, measure_memory(os.getpid())))
+            self._link.send(Applied(live.revision, self._memory))
         if self._loop is not None:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._wake, live)
+
+    def _report_memory(self, live: LiveGraph) -> None:
+        self._memory = measure_memory(os.getpid())
+        self._report(live)
 
     def _wake(self, live: LiveGraph) -> None:
         revision, waiting = live.revision, self._waiting
@@ -203,22 +203,18 @@ class ReaderService(Service):
             live, setup.naming, governing, pipeline, None, None, None, StoreProbe(store), entries, requests, self.keep_records
         )
         with self._turn:
-            for revised in self._early:
-                live.receive(revised.since, revised.changes)
-            self._early.clear()
             live.refresh()
             self._resources = opened
         return opened
 
     def _start_tasks(self, opened: Resources) -> None:
-        self._report(opened.live)
+        self._report_memory(opened.live)
         often = self.settings.refresh_seconds
         repeat = partial(repeat_in_thread, grace=TASK_GRACE)
         tasks = [
             self._follow(opened.live, opened.access_requests),
-            run_in_thread(start_forks),
             repeat(self._upkeep.classify_reads, CLASSIFY_SECONDS, "reads were not counted"),
-            repeat(partial(self._report, opened.live), REPORT_SECONDS, "the server does not know the revision of the reader"),
+            repeat(partial(self._report_memory, opened.live), REPORT_SECONDS, "the server does not know the revision of the reader"),
         ]
         if opened.live.vectors is not None:
             tasks.append(repeat(VectorUpkeep(opened.live).prepare, often, "the vectors of names were not made", at_once=True))

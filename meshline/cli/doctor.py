@@ -30,6 +30,8 @@ DEFAULT_MESH = Path("mesh.yaml")
 SOON_SECONDS = 300.0  # before a token expires
 LATEST = 253_402_300_800.0  # the year 10000, in seconds
 SERVER_SECONDS = 10.0  # to wait for each answer
+LAG_SECONDS = 2.0  # after which a server answers in place of a reader
+MEBIBYTE = 2**20
 SKEW_SECONDS = 5.0  # tolerated difference between two clocks; HTTP's times are in whole seconds
 
 
@@ -169,6 +171,22 @@ def _examine_server(url: str) -> Iterator[Finding]:
         yield Finding("server", "warning", f"{url} is ready, with version {version}", f"use one version: this is {__version__}")
     else:
         yield Finding("server", "ok", f"{url} is ready")
+    yield from _examine_readers(_decode_body(ready).get("readers") or [])
+
+
+def _examine_readers(readers: list[dict[str, Any]]) -> Iterator[Finding]:
+    """The processes that answer questions, as `/readyz` lists them to known callers."""
+    if not readers:
+        return
+    able = [one for one in readers if one["revision"] is not None and one["lag"] < LAG_SECONDS]
+    memory = sum(one["memory"] for one in readers) / MEBIBYTE
+    text = f"{len(able)} of {len(readers)} answer questions, with {memory:.0f} MiB"
+    if len(able) == len(readers):
+        yield Finding("readers", "ok", text)
+    else:
+        yield Finding(
+            "readers", "warning", text, "the server answers in their place: wait until they have loaded the graph, or look into its log"
+        )
 
 
 def _compare_clocks(answer: httpx.Response, sent: float, arrived: float) -> Finding:

@@ -20,7 +20,7 @@ from meshline.graph.content import decode_facts
 from meshline.graph.index.kernels.jit import compile_kernels_soon
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.name_vectors import NameVectors
-from meshline.graph.index.results import KnownLater
+from meshline.graph.index.results import KnownLater, ScopeInfo
 from meshline.graph.index.title_pairs import TitlePairs
 from meshline.graph.index_file import Snapshots
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Interval, Json, Precedence
@@ -429,7 +429,7 @@ class LiveGraph:
                 former = _find_former(index, scope_id, history, found.get(scope_id))
                 if former is not None:
                     found[scope_id] = former
-        return [found[scope_id] for scope_id in sorted(found) if index.changes.find_digest(scope_id) is not None]
+        return [found[scope_id] for scope_id in sorted(found) if _find_scope(index, scope_id) is not None]
 
     def _build_rows(self, found: Iterable[tuple[Head, _Attributes, set[AssetKey]]]) -> list[FactRow]:
         """`found`: heads, the attributes that each states, and the names under which each refers to the asset."""
@@ -517,21 +517,26 @@ def _list_statement_times(store: Store, scopes: Sequence[int], type_: EdgeType) 
 
 def _is_shown(index: LineageIndex, scope_id: int, head: Head | None) -> bool:
     """Whether this is the head of a scope as the index shows it."""
-    digest = index.changes.find_digest(scope_id)
-    if head is None or head.content is None or digest is None:
-        return digest is None and (head is None or head.content is None)
-    shown = index.changes.get_scope(scope_id)
-    return digest == head.content.digest and shown.observed_at == head.observed_at and shown.last_observed == head.last_observed
+    shown = _find_scope(index, scope_id)
+    if shown is None or head is None or head.content is None:
+        return shown is None and (head is None or head.content is None)
+    return (shown.digest, shown.observed_at, shown.last_observed) == (head.content.digest, head.observed_at, head.last_observed)
+
+
+def _find_scope(index: LineageIndex, scope_id: int) -> ScopeInfo | None:
+    try:
+        return index.changes.get_scope(scope_id)
+    except KeyError:  # it has no head
+        return None
 
 
 def _find_former(index: LineageIndex, scope_id: int, history: Sequence[tuple[Interval, Content]], now: Head | None) -> Head | None:
     """The head of a scope that the index shows, of the contents of its history; None if it is not there any more."""
-    digest = index.changes.find_digest(scope_id)
-    content = next((content for _, content in history if content.digest == digest), None)
-    if content is None:
+    shown = _find_scope(index, scope_id)
+    content = None if shown is None else next((content for _, content in history if content.digest == shown.digest), None)
+    if shown is None or content is None:
         return None
-    shown = index.changes.get_scope(scope_id)
-    same = now is not None and now.content is not None and now.content.digest == digest
+    same = now is not None and now.content is not None and now.content.digest == shown.digest
     version = now.version if now is not None and same else ""
     times = (shown.observed_at, shown.valid_from, shown.last_observed)
     return Head(scope_id, shown.source, shown.scope, *times, version, shown.provisional, content)

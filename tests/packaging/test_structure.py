@@ -54,7 +54,8 @@ NAMED_BY_OTHERS = {
     "on_execute",
     "settings_customise_sources",
     *("connection_made", "data_received", "connection_lost"),  # asyncio.Protocol
-    *("on_message_begin", "on_headers_complete", "on_message_complete"),  # httptools
+    *("on_message_begin", "on_header", "on_headers_complete", "on_body", "on_message_complete"),  # httptools
+    *("startup", "shutdown"),  # uvicorn.Server
     "_config_headers",
     "predict",  # mlflow.pyfunc.PythonModel
 }  # the entry point, and what libraries call

@@ -317,11 +317,6 @@ class ChangeFacet:
             raise KeyError(scope_id)
         return self._tables.heads.get_info(head)
 
-    def find_digest(self, scope_id: int) -> bytes | None:
-        """The digest of the content of a scope's head; None without a head."""
-        head = self._tables.heads.find_current(scope_id)
-        return None if head == NONE else self._tables.heads.digests[head]
-
     def list_scopes_between(self, pairs: Iterable[tuple[AssetKey, AssetKey]], without: Collection[int]) -> list[int]:
         """The scopes, but for these, that state flows from the first to the second dataset of a pair or its columns; and a few others."""
         tables = self._tables

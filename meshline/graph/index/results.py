@@ -193,7 +193,7 @@ class FlowTable(NamedTuple):
 
 
 class ScopeInfo(NamedTuple):
-    """The head of a scope without its content; times in microseconds. `stale`: the job's latest run stated other outputs only."""
+    """The head of a scope with the digest of its content; times in microseconds. `stale`: the job's latest run stated other outputs."""
 
     scope_id: int
     source: str
@@ -203,6 +203,7 @@ class ScopeInfo(NamedTuple):
     last_observed: int
     provisional: bool
     stale: bool
+    digest: bytes
 
 
 class Affected(NamedTuple):
