@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import parse_qs
+from weakref import WeakKeyDictionary
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from meshline.api.addresses import get_matched_path, get_raw_path
 from meshline.api.handover import BEHIND, CODE, HEADER, Handover, encode_handover
+from meshline.api.http_protocol import LONGEST_HEAD
 from meshline.api.reader_connection import ReaderConnection, ReaderEnded
 from meshline.app.access_file import AccessFile
 from meshline.app.agents.tools import REQUEST_ACCESS
@@ -72,7 +74,7 @@ class ReaderForwarder:
         self._rules = rules
         self._max_body = max_body
         self._count = count
-        self._free: dict[int, list[ReaderConnection]] = {}  # by process, so that no connection is kept for a former reader
+        self._free: WeakKeyDictionary[Reader, list[ReaderConnection]] = WeakKeyDictionary()
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
         """Have a reader answer a request. None if it is answered; else what to receive it from, to answer it here.
@@ -108,43 +110,20 @@ class ReaderForwarder:
 
     async def _forward(self, reader: Reader, scope: Scope, body: bytes, send: Send) -> bool:
         """Whether the reader has answered. Raises ReaderEnded if it ended within its answer, which cannot be repeated."""
-        reader.questions += 1
+        head = _build_head(scope, self._build_handover(scope), len(body))
+        if len(head) > LONGEST_HEAD:
+            return False
         connection: ReaderConnection | None = None
-        begun = False
+        answer = _Answer(scope, send)
+        reader.questions += 1
         try:
             connection = await self._connect(reader)
-            await connection.send_request((_build_head(scope, self._build_handover(scope), len(body)), body))
-            names = dict(connection.headers)
-            if BEHIND in names:
-                await connection.read_part()
-                return False
-            if CODE in names:
-                scope["state"]["code"] = names[CODE].decode()
-            start: Message = {
-                "type": "http.response.start",
-                "status": connection.status,
-                "headers": [one for one in connection.headers if one[0] not in _NOT_PASSED_ON],
-            }
-            length = names.get(b"content-length", b"")
-            if connection.status == 304 or (length.isdigit() and int(length) <= WHOLE_BYTES):
-                parts = []
-                while part := await connection.read_part():
-                    parts.append(part)
-                begun = True
-                await send(start)
-                await send({"type": "http.response.body", "body": b"".join(parts)})
-                return True
-            begun = True
-            await send(start)
-            while part := await connection.read_part():
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            await connection.send_request((head, body))
+            return await answer.pass_on(connection)
         except (ReaderEnded, OSError):
-            if begun:
+            if answer.begun:
                 raise
             return False
-        else:
-            return True
         finally:
             reader.questions -= 1
             if connection is not None:
@@ -158,7 +137,7 @@ class ReaderForwarder:
 
     async def _connect(self, reader: Reader) -> ReaderConnection:
         """Raises OSError."""
-        free = self._free.get(reader.process.pid)
+        free = self._free.get(reader)
         while free:
             found = free.pop()
             if found.is_free:
@@ -167,13 +146,38 @@ class ReaderForwarder:
         return await ReaderConnection.open(reader.connect())
 
     def _give_back(self, reader: Reader, connection: ReaderConnection) -> None:
-        if not connection.is_free or reader.ended.is_set():
+        if connection.is_free and not reader.ended.is_set():
+            self._free.setdefault(reader, []).append(connection)
+        else:
             connection.close()
-            if reader.ended.is_set():
-                for idle in self._free.pop(reader.process.pid, ()):
-                    idle.close()
-            return
-        self._free.setdefault(reader.process.pid, []).append(connection)
+
+
+class _Answer:
+    """An answer of a reader on its way to the client. `begun`: the client has got a part of it."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.begun = False
+        self._scope = scope
+        self._send = send
+
+    async def pass_on(self, connection: ReaderConnection) -> bool:
+        """Pass the answer on; False if the server is to answer. Raises ReaderEnded."""
+        names = dict(connection.headers)
+        length = names.get(b"content-length", b"")
+        whole = connection.status == 304 or (length.isdigit() and int(length) <= WHOLE_BYTES)
+        parts: list[bytes] = []
+        while whole and (part := await connection.read_part()):
+            parts.append(part)
+        if BEHIND in names:
+            return False
+        self._scope["state"]["code"] = names.get(CODE, b"").decode()
+        self.begun = True
+        headers = [one for one in connection.headers if one[0] not in _NOT_PASSED_ON]
+        await self._send({"type": "http.response.start", "status": connection.status, "headers": headers})
+        while not whole and (part := await connection.read_part()):
+            await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b"".join(parts)})
+        return True
 
 
 async def _read_body(receive: Receive, limit: int) -> _Read | None:

@@ -93,7 +93,7 @@ def _add_policies(rules: AccessRules, patterns: _Patterns) -> AccessRules:
 class AccessFile:
     """The rules in effect: those of the file, which is read again when it changes. One that cannot be used changes nothing, and is logged.
 
-    `revision` counts the rules that were in effect; `problem` is why those of the file are not, empty if they are.
+    `problem` is why those of the file are not in effect, empty if they are.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -105,7 +105,6 @@ class AccessFile:
         self._seen: tuple[object, ...] = ()
         self._followers: list[Callable[[AccessRules], None]] = []
         self.rules = self._read()
-        self.revision = 0
         self.problem = ""
 
     def follow(self, follower: Callable[[AccessRules], None]) -> None:
@@ -144,7 +143,7 @@ class AccessFile:
         self.problem = ""
         if rules.digest == self.rules.digest:
             return
-        self.rules, self.revision = rules, self.revision + 1
+        self.rules = rules
         log.info("the access rules of %s were read again", self._path)
         for follower in self._followers:
             try:

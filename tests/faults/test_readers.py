@@ -22,7 +22,8 @@ from meshline.graph.store.factory import open_store
 from tests.faults.served import READY_SECONDS, Started, run_server
 from tests.faults.truth import Truth, list_raw_events, remove_revision
 from tests.faults.wire import EVENT, GRAPHQL, JSON, Wire, build_request, open_wire, send_request
-from tests.sizes import choose_size
+from tests.servers import Neo4jServer
+from tests.sizes import ALL, choose_size
 
 ADMIN, ANALYST, LATE = "meshline_admin", "meshline_analyst", "meshline_late"
 RULES = """\
@@ -41,14 +42,13 @@ WRITERS, READERS = 4, 4
 EACH = choose_size(12, 150)  # events of a writer
 
 
-def build_settings(folder: Path, *tokens: str) -> Path:
+def build_settings(file: Path, *tokens: str) -> Path:
     """A file with these tokens; all but ADMIN are of readers."""
     roles = {name: "admin" if name == ADMIN else "reader" for name in tokens}
     entries = [
         f'[[tokens]]\nname = "{name.removeprefix("meshline_")}"\nrole = "{role}"\nhash = "{hash_token(name)}"\n'
         for name, role in roles.items()
     ]
-    file = folder / "meshline.toml"
     file.write_text("\n".join(entries))
     return file
 
@@ -63,7 +63,7 @@ def server(folder: Path) -> Iterator[Started]:
     """With one reader, which answers."""
     rules = folder / "access.yaml"
     rules.write_text(RULES)
-    config = build_settings(folder, ADMIN, ANALYST, LATE)
+    config = build_settings(folder / "meshline.toml", ADMIN, ANALYST, LATE)
     with run_server(f"sqlite:///{folder}/mesh.db", folder / "log", "--readers", "1", config=config, access=rules) as started:
         find_reader(started)
         yield started
@@ -190,6 +190,20 @@ def check_truth(url: str, traffic: Traffic) -> None:
     assert not {revision for revision in answers if revision > min(traffic.revisions.values())}
 
 
+@pytest.mark.skipif(not ALL, reason="only with --all: the law over SQLite is that over Neo4j")
+@pytest.mark.server
+def test_answers_over_neo4j(neo4j: Neo4jServer, folder: Path) -> None:
+    config = build_settings(folder / "meshline-neo4j.toml", ADMIN)
+    with run_server(neo4j.url, folder / "log-neo4j", "--readers", "1", config=config) as server:
+        find_reader(server)
+        traffic = Traffic(server.port)
+        asyncio.run(traffic.run())
+        assert count_answers(server) > len(traffic.asked) * 0.9
+    for asked in traffic.asked:
+        assert asked.answer["about"]["revision"] >= asked.acknowledged
+    check_truth(neo4j.url, traffic)
+
+
 def ask(server: Started, query: str, token: str = ADMIN) -> Any:
     answer = send_request(server.port, "POST", GRAPHQL, json.dumps({"query": query}).encode(), headers(token))
     assert answer.status == 200, answer
@@ -218,7 +232,7 @@ def test_rules_and_tokens_that_change_count_at_once(server: Started, folder: Pat
     before = count_answers(server)
     assert {one["namespace"] for one in ask(server, query, LATE)["data"]["datasets"]["nodes"]} == {"wh"}
     assert count_answers(server) == before + 1
-    build_settings(folder, ADMIN, ANALYST)
+    build_settings(folder / "meshline.toml", ADMIN, ANALYST)
     wait_for(lambda: send_request(server.port, "POST", GRAPHQL, b'{"query": "{__typename}"}', headers(LATE)).status == 401)
 
 
