@@ -249,8 +249,9 @@ def test_what_readers_count_is_not_lost(server: Started) -> None:
     for _ in range(3):
         ask(server, "{ coverage { orphans } }")
     assert read_metric(server, 'meshline_queries_total{operation="coverage",outcome="ok"}') == queries + 3
+    assert send_request(server.port, "POST", EVENT, build_event(9, 2), headers()).status == 201
     before = count_answers(server)
-    body = json.dumps({"things": [{"kind": "change", "after": {"name": "change", "text": "drop wh/target0.c0"}}]}).encode()
+    body = json.dumps({"things": [{"kind": "change", "after": {"name": "change", "text": "drop wh/target2.c0"}}]}).encode()
     url = f"http://127.0.0.1:{server.port}/api/v1/check"
     answer = httpx.post(url, content=body, headers=headers(), timeout=READY_SECONDS)  # the first one of a process starts what parses texts
     assert answer.status_code == 200, answer.text

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from meshline.graph.live_graph import GraphLock, LiveGraph
-from meshline.graph.model import build_dataset_key
+from meshline.graph.model import Json, build_dataset_key
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.what_if import SupposedStatement, suppose_statements
 from tests.stores.statements import SOURCE, build_content, build_statement, commit_statements
@@ -24,10 +24,11 @@ def live() -> Iterator[LiveGraph]:
     store.close()
 
 
-def read_values(live: LiveGraph) -> list[object]:
+def read_values(live: LiveGraph) -> list[tuple[int, Json, int]]:
     node = live.index.assets.find_by_key(DATASET)
     assert node is not None
-    return sorted((row.scope_id, row.value, row.observed_at) for row in live.read_facts(live.index, [node])[node])
+    rows = live.read_facts(live.index, [node])[node]
+    return sorted(((row.scope_id, row.value, row.observed_at) for row in rows), key=lambda found: found[0])
 
 
 def test_facts_are_of_the_revision_of_the_index(live: LiveGraph) -> None:
@@ -42,7 +43,7 @@ def test_facts_are_of_the_revision_of_the_index(live: LiveGraph) -> None:
         assert read_values(live) == before
     live.refresh()
     assert read_values(live) != before
-    assert [value for _, value, _ in read_values(live)] == ["kept", "new"]  # type: ignore[misc]
+    assert [value for _, value, _ in read_values(live)] == ["kept", "new"]
 
 
 def test_what_was_supposed_leaves_the_index_at_its_revision(live: LiveGraph) -> None:
