@@ -175,7 +175,7 @@ class Metrics:
         self._readers = self._add_gauge("readers", "Reader processes that answer questions now.")
         self._reader_revision = self._add_gauge("reader_revision", "Revision of the store that a reader shows.", "reader")
         self._reader_lag = self._add_gauge("reader_lag_seconds", "Seconds for which a reader has not applied a change.", "reader")
-        self._reader_memory = self._add_gauge("reader_memory_bytes", "Resident memory of a reader.", "reader")
+        self._reader_memory = self._add_gauge("reader_memory_bytes", "Bytes of resident memory of a reader.", "reader")
         self._reader_questions = Counter("meshline_reader_questions", "Requests that readers have answered.", registry=self._registry)
         self._reader_ends = Counter("meshline_reader_ends", "Readers that have ended and were started again.", registry=self._registry)
         for gauge in (self._columns, self._datasets, self._jobs, self._edges):
