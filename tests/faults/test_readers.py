@@ -256,7 +256,7 @@ def test_what_readers_count_is_not_lost(server: Started) -> None:
     answer = httpx.post(url, content=body, headers=headers(), timeout=READY_SECONDS)  # the first one of a process starts what parses texts
     assert answer.status_code == 200, answer.text
     assert count_answers(server) == before + 1
-    entries = ask(server, "{ audit(action: CHECK) { nodes { actor } } }")["data"]["audit"]["nodes"]
+    entries = ask(server, "{ audit(kind: CHECK) { nodes { actor } } }")["data"]["audit"]["nodes"]
     assert entries == [{"actor": "admin"}]
 
 
