@@ -122,7 +122,8 @@ def list_starts(shape: Shape) -> list[str]:
     """The ids of columns to ask about: the hubs first, then any."""
     mesh = build_large_mesh(shape)
     hubs = np.argsort(np.bincount(mesh.start, minlength=mesh.columns))[::-1][:HUBS].tolist()
-    any_columns = random.Random(1).sample(range(mesh.columns), min(STARTS, mesh.columns))
+    read = np.unique(mesh.start).tolist()  # no event names the others
+    any_columns = random.Random(1).sample(read, min(STARTS, len(read)))
     return [key_of(mesh, column).id for column in (*hubs, *any_columns)]
 
 
