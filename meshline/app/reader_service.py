@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from meshline.app.access_log import AccessLog
 from meshline.app.access_requests import RequestRegister
 from meshline.app.host_resources import measure_memory
+from meshline.app.kept_files import find_snapshots
 from meshline.app.policy_service import PolicyService
 from meshline.app.reader_link import Applied, EntryCounted, Finish, KeepRecords, ReaderLink, ReaderSetup, RecordsKept, Revised
 from meshline.app.search_vectors import VectorUpkeep, open_search_vectors
@@ -189,7 +190,7 @@ class ReaderService(Service):
     def _open_resources(self) -> Resources:
         settings, setup = self.settings, self._setup
         store = open_store(settings.store)
-        live = LiveGraph.open(store, setup.precedence)
+        live = LiveGraph.open(store, setup.precedence, snapshots=find_snapshots(settings, settings.store))  # its pages are shared
         live.vectors = open_search_vectors(settings, settings.store)
         live.index.prepare_ids()
         governing = PolicyService(live, settings.policies)
@@ -213,6 +214,7 @@ class ReaderService(Service):
         repeat = partial(repeat_in_thread, grace=TASK_GRACE)
         tasks = [
             self._follow(opened.live, opened.access_requests),
+            run_in_thread(opened.live.prepare_names),
             repeat(self._upkeep.classify_reads, CLASSIFY_SECONDS, "reads were not counted"),
             repeat(partial(self._report_memory, opened.live), REPORT_SECONDS, "the server does not know the revision of the reader"),
         ]
