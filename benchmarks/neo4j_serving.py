@@ -52,7 +52,7 @@ class Costs(NamedTuple):
     def read(cls, server: Server, session: neo4j.Session) -> Costs:
         return cls(server.processor, session.run(PROCESSOR).value()[0], time.perf_counter())
 
-    def since(self, before: Costs) -> Costs:
+    def subtract(self, before: Costs) -> Costs:
         return Costs(self.ours - before.ours, self.theirs - before.theirs, self.clock - before.clock)
 
 
@@ -94,9 +94,9 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
 def _measure_posting(case: str, server: Server, store: Neo4jStore, session: neo4j.Session, bodies: Sequence[bytes]) -> Iterator[Figure]:
     before, watch = Costs.read(server, session), LagWatch(store)
     post_bodies(server.port, bodies, CONNECTIONS)
-    acknowledged = Costs.read(server, session).since(before)
+    acknowledged = Costs.read(server, session).subtract(before)
     _wait_until_drawn(store)
-    drawn, lag = Costs.read(server, session).since(before), watch.end()
+    drawn, lag = Costs.read(server, session).subtract(before), watch.end()
     yield Figure(
         case=f"{case}, {CONNECTIONS} connections",
         unit="events/s",

@@ -265,7 +265,7 @@ class Heads:
             int(self.last_observed[head]),
             bool(self.provisional[head]),
             bool(self.stale[head]),
-            self.digests[head],
+            self.digests[head].tobytes(),
         )
 
     def update_stale(self, jobs: Iterable[str] | None = None) -> list[int]:

@@ -245,6 +245,9 @@ class WordMatch(NamedTuple):
     place: WordPlace
 
 
+RANKS = score.RANKS  # between the orders of two ranks
+
+
 class Hits(NamedTuple):
     """Assets that a question finds, as arrays of equal length, in no order; an asset once for each of its names that fits."""
 

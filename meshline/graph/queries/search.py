@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.kernels.score import RANKS
 from meshline.graph.index.name_vectors import NameVectors
-from meshline.graph.index.results import Flags, Hits, Ints, Prepared, RankedRows, WordMatch
+from meshline.graph.index.results import RANKS, Flags, Hits, Ints, Prepared, RankedRows, WordMatch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import parse_search_terms

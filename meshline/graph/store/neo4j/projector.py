@@ -134,7 +134,7 @@ class Projector:
         while self._drawn < target:
             if time.monotonic() > end:
                 return False
-            self._project()
+            self._draw_pending()
         return True
 
     def close(self) -> None:
@@ -167,7 +167,7 @@ class Projector:
     def _run(self) -> None:
         while self._wait_until_due():
             try:
-                self._project()
+                self._draw_pending()
             except Exception as error:
                 with self._turn:
                     if not self._failed:  # once for each time that it fails
@@ -188,7 +188,7 @@ class Projector:
                 self._turn.wait(None if due is None else due - now)
             return False
 
-    def _project(self) -> None:
+    def _draw_pending(self) -> None:
         """Draw the first commits that are not drawn."""
         pending = self._connection.read_locked(read_pending)
         drawn = pending.revision
