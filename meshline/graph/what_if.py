@@ -52,7 +52,7 @@ def restrict_statements(live: LiveGraph, statements: Sequence[SupposedStatement]
     for source in {one.source for one in statements}:
         stated[source] = index.whole.changes.list_statements(source)
     known = [stated[one.source].get(one.scope) for one in statements]
-    heads = live.store.read_heads([one.scope_id for one in known if one is not None])
+    heads = live.read_heads(index.whole, [one.scope_id for one in known if one is not None])
     contents = {head.scope_id: head.content for head in heads}
     found = []
     for one, scope in zip(statements, known, strict=True):

@@ -68,7 +68,8 @@ class AccessRequest:
         return list_approvers(self.context.live, view.index, node, self.request.wish) if visible and node is not None else []
 
     @describe_field(
-        "The restrictions of the access rules that apply to it, by which it needs two deciders; null if the caller may not decide."
+        "The restrictions of the access rules because of which it needs two deciders; of a domain or product all that restrict the action."
+        " Null if the caller may not decide."
     )
     def restrictions(self) -> list[str] | None:
         desk = self.context.desk

@@ -170,7 +170,7 @@ def _find_unchanged(live: LiveGraph, changing: Numbers, changed: Collection[int]
     unchanged = live.index.whole.changes.list_scopes_between(flows.iterate_datasets(changing), changed)
     for start in range(0, len(unchanged), SCOPES_AT_ONCE):
         limits.check_deadline()
-        heads = live.store.read_heads(unchanged[start : start + SCOPES_AT_ONCE])
+        heads = live.read_heads(live.index.whole, unchanged[start : start + SCOPES_AT_ONCE])
         found.append(flows.list_flows([flows.add(head.content) for head in heads])[1])
     return sort_distinct(np.concatenate(found))
 

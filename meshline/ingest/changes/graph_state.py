@@ -147,7 +147,7 @@ class _Reader:
         return (key,) if node is None else self._live.index.assets.list_names(node)
 
     def _read_entries(self, scope_ids: Sequence[int]) -> list[tuple[str, Entry]]:
-        heads = self._live.store.read_heads(scope_ids)
+        heads = self._live.read_heads(self._live.index.whole, scope_ids)
         return [(head.source, Entry(head.scope, head.content, head.observed_at)) for head in heads if head.content is not None]
 
     def _read_edges(self, node: int, type_: EdgeType) -> Iterator[EdgeFact]:
