@@ -38,7 +38,7 @@ def trace(executor: Executor, query: str, **variables: str) -> list[str]:
     called: list[str] = []
 
     def note(frame: FrameType, event: str, function: object) -> None:
-        if event in ("call", "c_call") and frame.f_globals["__name__"].startswith("meshline."):
+        if event in ("call", "c_call") and frame.f_globals.get("__name__", "").startswith("meshline."):
             called.append(frame.f_code.co_qualname if event == "call" else getattr(function, "__qualname__", ""))
 
     for _ in range(3):

@@ -113,7 +113,7 @@ def test_ranking_is_as_defined(drawn: tuple[LiveGraph, Random]) -> None:
     graph, random = drawn
     whole = graph.index
     search = whole._name_search
-    whole.prepare_ids()
+    graph.prepare_names()
     nodes = np.arange(whole.changes.count_nodes())
     data = np.where(whole._tables.nodes.kind[nodes] == COLUMN, whole._tables.nodes.part1[nodes], nodes)
     seen = np.array([random.random() < 0.6 for _ in nodes])[data]

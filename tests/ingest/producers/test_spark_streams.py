@@ -1,4 +1,4 @@
-"""Streams of Spark from Kafka (scripts/servers/spark-kafka/streams.py), recorded in every run, run by a real Spark and Kafka with --all."""
+"""Spark's streams from Kafka (scripts/servers/spark-kafka/streams.py), recorded in every run, run by a real Spark and Kafka with --all."""
 
 from __future__ import annotations
 
