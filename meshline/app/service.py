@@ -47,6 +47,7 @@ from meshline.ingest.pipeline import CommitSummary, Limits, Pipeline
 from meshline.ingest.sources.sync import SyncOutcome, sync_or_raise
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.target import LocalTarget
+from meshline.struct_types import prepare_struct_types
 
 if TYPE_CHECKING:
     from meshline.ingest.kafka import EventConsumer, Subscription
@@ -211,6 +212,7 @@ class Service:
             raise NotReady(f"{self.waiting_for or LOADING}: try again")
 
     async def start(self) -> None:
+        prepare_struct_types()
         self._tasks.append(asyncio.create_task(self._open()))
 
     async def close(self) -> None:

@@ -26,6 +26,7 @@ from meshline.ingest.openlineage.events import Event, RunEvent
 from meshline.ingest.openlineage.left_out import LeftOut, leave_out_facets
 from meshline.ingest.openlineage.repair import Note
 from meshline.ingest.openlineage.run_statements import build_statement_owner
+from meshline.struct_types import prepare_struct_types
 
 
 class CommitSummary(NamedTuple):
@@ -140,6 +141,7 @@ class Pipeline:
         self._wanted = 1
         self._last = 0  # events in the last group
         self._took = 0.0  # seconds that the last commit took
+        prepare_struct_types()
         self._writer = threading.Thread(target=self._write_groups, name="meshline-writer", daemon=True)
         self._writer.start()
 

@@ -6,12 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import msgspec
 import pytest
 
+import meshline
 from meshline.api.graphql.execution import Executor
 from meshline.app.tokens import NO_AUTHENTICATION
 from meshline.graph.model import EdgeType, build_column_key, build_dataset_key
@@ -19,6 +21,7 @@ from tests.api.test_two_worlds import ask, open_world
 from tests.api.worlds import MARKS, PLAIN, STRANGE, USUAL, World
 from tests.queries import mesh
 
+OURS = f"{Path(meshline.__file__).parent}/"
 PAGE = "edges { cursor } pageInfo { endCursor hasNextPage } totalCount"
 PLACES = {  # lists and searches that come in pages
     "datasets": f"datasets(first: 1, after: $after) {{ nodes {{ name }} {PAGE} }}",
@@ -103,7 +106,7 @@ def count_calls(act: Callable[[], Any]) -> Counter[str]:
     found: Counter[str] = Counter()
 
     def record(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and "/meshline/" in frame.f_code.co_filename:
+        if event == "call" and frame.f_code.co_filename.startswith(OURS):
             found[f"{frame.f_code.co_filename}:{frame.f_code.co_qualname}"] += 1
 
     sys.setprofile(record)

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from meshline.struct_types import prepare_struct_types
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -19,6 +21,7 @@ def run_in_parallel(items: Iterable[T], do: Callable[[T], R], threads: int) -> G
     results are kept ahead of the caller.
     """
     left = iter(items)
+    prepare_struct_types()
     with ThreadPoolExecutor(threads, thread_name_prefix="source") as pool:
         waiting: deque[Future[list[R]]] = deque()
         try:
