@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -131,14 +131,6 @@ def create_app(
         readers=pool,
     )
 
-    @asynccontextmanager
-    async def run_lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await service.start()
-        try:
-            yield
-        finally:
-            await service.close()
-
     app = Starlette(
         routes=[AddressRoute(table)],
         middleware=[
@@ -158,7 +150,7 @@ def create_app(
             ),
         ],
         exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},
-        lifespan=run_lifespan,
+        lifespan=_build_lifespan(service),
     )
     _set_question_state(app, settings, service, endpoint, etags, rules)
     app.state.readers = pool
@@ -181,23 +173,27 @@ def create_reader_app(setup: ReaderSetup, link: ReaderLink, end: Callable[[], No
     endpoint = _build_endpoint(settings, lambda query: _report_query(link, query), rules, None)
     service = ReaderService(setup, link, NullObserver(), endpoint.open_graph, end)
 
+    app = Starlette(
+        routes=[AddressRoute(table)],
+        middleware=[Middleware(HandoverMiddleware, table=table, service=service, rules=rules), Middleware(GzipMiddleware)],
+        exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error},
+        lifespan=_build_lifespan(service),
+    )
+    _set_question_state(app, settings, service, endpoint, ETags(setup.etag_key), rules)
+    app.state.forwarder = None
+    return app
+
+
+def _build_lifespan(service: Service) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def run_lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def run_service(_app: Starlette) -> AsyncIterator[None]:
         await service.start()
         try:
             yield
         finally:
             await service.close()
 
-    app = Starlette(
-        routes=[AddressRoute(table)],
-        middleware=[Middleware(HandoverMiddleware, table=table, service=service, rules=rules), Middleware(GzipMiddleware)],
-        exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error},
-        lifespan=run_lifespan,
-    )
-    _set_question_state(app, settings, service, endpoint, ETags(setup.etag_key), rules)
-    app.state.forwarder = None
-    return app
+    return run_service
 
 
 def _build_endpoint(settings: Settings, observer: Observer, rules: AccessFile | None, journal: AccessJournal | None) -> GraphQLEndpoint:

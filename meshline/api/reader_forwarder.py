@@ -216,28 +216,28 @@ def _may_write(scope: Scope, body: bytes) -> bool:
     """Whether a request may do more than read, or asks for what only the server knows."""
     matched = get_matched_path(scope)
     judge = None if matched is None else _JUDGES.get(matched.template)
-    return judge is not None and judge(scope, body)
+    return judge is not None and (_is_packed(scope) or judge(scope, body))
 
 
 def _judge_graphql(scope: Scope, body: bytes) -> bool:
     if scope["method"] == "GET":
         return _has_server_word(" ".join(parse_qs(scope["query_string"].decode("latin-1")).get("query", [])))
-    if not any(word.encode() in body for word in SERVER_WORDS) and b"\\u" not in body and not _is_packed(scope):
+    if not any(word.encode() in body for word in SERVER_WORDS) and b"\\u" not in body:
         return False
     try:
-        return _is_packed(scope) or _has_server_word(_queries.decode(body).query)
+        return _has_server_word(_queries.decode(body).query)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return True
 
 
-def _judge_call(scope: Scope, body: bytes) -> bool:
-    if b"\\" not in body and REQUEST_ACCESS.name.encode() not in body and not _is_packed(scope):
+def _judge_call(_scope: Scope, body: bytes) -> bool:
+    if b"\\" not in body and REQUEST_ACCESS.name.encode() not in body:
         return False
     try:
         called = _calls.decode(body).params
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return True
-    return _is_packed(scope) or (called is not None and called.name == REQUEST_ACCESS.name)
+    return called is not None and called.name == REQUEST_ACCESS.name
 
 
 _JUDGES: dict[str, Callable[[Scope, bytes], bool]] = {GRAPHQL: _judge_graphql, MCP: _judge_call}

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meshline.app.check_texts import CheckRequest, Difference, ParsedTexts, Texts, build_check_context
+from meshline.app.host_resources import measure_memory
 from meshline.errors import LimitExceeded, MeshlineError
 from meshline.governance.waivers import Waiver
 from meshline.graph.live_graph import LiveGraph
@@ -202,23 +203,14 @@ def end_with_server(memory: int) -> None:
     """
     server = multiprocessing.parent_process()
     assert server is not None
-    limit = _measure_memory() + memory
+    limit = measure_memory(os.getpid()) + memory
 
     def watch() -> None:
-        while not connection.wait([server.sentinel], LOOK_SECONDS) and _measure_memory() < limit:
+        while not connection.wait([server.sentinel], LOOK_SECONDS) and measure_memory(os.getpid()) < limit:
             pass
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _measure_memory() -> int:
-    """The resident memory of this process in bytes; 0 if the system does not report it."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _build_graph_state(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> GraphState:

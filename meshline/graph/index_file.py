@@ -21,9 +21,10 @@ import numpy as np
 
 from meshline.errors import MeshlineError
 from meshline.graph.index.lineage_index import LineageIndex
-from meshline.graph.index.snapshot_file import Busy, Part, SnapshotWriter, Unusable, compute_code_digest, open_snapshot
+from meshline.graph.index.snapshot_file import Busy, Part, SnapshotWriter, compute_code_digest, open_snapshot
 from meshline.graph.index.title_pairs import TitlePairs
 from meshline.graph.model import Precedence
+from meshline.graph.own_files import Unusable
 from meshline.graph.store.base import Batch, RunReader, Store
 
 TOKENS = "index.snapshots"  # the setting of the store: JSON list of tokens, the newest last

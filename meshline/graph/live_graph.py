@@ -423,13 +423,14 @@ class LiveGraph:
         if index.as_of is not None:
             return heads
         found = {head.scope_id: head for head in heads}
-        changed = [scope_id for scope_id in scope_ids if not _is_shown(index, scope_id, found.get(scope_id))]
+        shown = {scope_id: scope for scope_id in scope_ids if (scope := _find_scope(index, scope_id)) is not None}
+        changed = [scope_id for scope_id, scope in shown.items() if not _is_shown(scope, found.get(scope_id))]
         if changed:
             for scope_id, history in self.store.read_history(changed).items():
-                former = _find_former(index, scope_id, history, found.get(scope_id))
+                former = _find_former(shown[scope_id], history, found.get(scope_id))
                 if former is not None:
                     found[scope_id] = former
-        return [found[scope_id] for scope_id in sorted(found) if _find_scope(index, scope_id) is not None]
+        return [found[scope_id] for scope_id in sorted(found.keys() & shown.keys())]
 
     def _build_rows(self, found: Iterable[tuple[Head, _Attributes, set[AssetKey]]]) -> list[FactRow]:
         """`found`: heads, the attributes that each states, and the names under which each refers to the asset."""
@@ -515,11 +516,10 @@ def _list_statement_times(store: Store, scopes: Sequence[int], type_: EdgeType) 
     ]
 
 
-def _is_shown(index: LineageIndex, scope_id: int, head: Head | None) -> bool:
+def _is_shown(shown: ScopeInfo, head: Head | None) -> bool:
     """Whether this is the head of a scope as the index shows it."""
-    shown = _find_scope(index, scope_id)
-    if shown is None or head is None or head.content is None:
-        return shown is None and (head is None or head.content is None)
+    if head is None or head.content is None:
+        return False
     return (shown.digest, shown.observed_at, shown.last_observed) == (head.content.digest, head.observed_at, head.last_observed)
 
 
@@ -530,16 +530,15 @@ def _find_scope(index: LineageIndex, scope_id: int) -> ScopeInfo | None:
         return None
 
 
-def _find_former(index: LineageIndex, scope_id: int, history: Sequence[tuple[Interval, Content]], now: Head | None) -> Head | None:
+def _find_former(shown: ScopeInfo, history: Sequence[tuple[Interval, Content]], now: Head | None) -> Head | None:
     """The head of a scope that the index shows, of the contents of its history; None if it is not there any more."""
-    shown = _find_scope(index, scope_id)
-    content = None if shown is None else next((content for _, content in history if content.digest == shown.digest), None)
-    if shown is None or content is None:
+    content = next((content for _, content in history if content.digest == shown.digest), None)
+    if content is None:
         return None
     same = now is not None and now.content is not None and now.content.digest == shown.digest
     version = now.version if now is not None and same else ""
     times = (shown.observed_at, shown.valid_from, shown.last_observed)
-    return Head(scope_id, shown.source, shown.scope, *times, version, shown.provisional, content)
+    return Head(shown.scope_id, shown.source, shown.scope, *times, version, shown.provisional, content)
 
 
 def _decode_attributes(head: Head) -> _Attributes:

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 
 from meshline.graph import index_file as keeping
 from meshline.graph.index import LineageIndex, index_state, index_tables, snapshot_file
-from meshline.graph.index.snapshot_file import Busy, SnapshotWriter, Unusable, compute_code_digest, open_snapshot
+from meshline.graph.index.snapshot_file import Busy, SnapshotWriter, compute_code_digest, open_snapshot
 from meshline.graph.index_file import Snapshots, read_tokens
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Facts, Precedence, Statement
+from meshline.graph.own_files import Unusable
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import back_up_file

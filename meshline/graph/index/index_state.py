@@ -36,7 +36,8 @@ from meshline.graph.index.arrays import (
 )
 from meshline.graph.index.heads import Heads
 from meshline.graph.index.loader import HeadLoader
-from meshline.graph.index.snapshot_file import Array, Part, Unusable, take_array
+from meshline.graph.index.snapshot_file import Array, Part, take_array
+from meshline.graph.own_files import Unusable
 
 Group = TypeVar("Group", bound=tuple[Any, ...])
 

@@ -16,9 +16,10 @@ from meshline.graph.index.kernels import asset_ids
 from meshline.graph.index.kernels.jit import is_compiled
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.results import Flags, Ints
-from meshline.graph.index.snapshot_file import Array, Part, Unusable, take_array
+from meshline.graph.index.snapshot_file import Array, Part, take_array
 from meshline.graph.index.suggestions import NameText
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, compute_asset_id
+from meshline.graph.own_files import Unusable
 
 _OF_PREFIX = {prefix: KINDS.index(kind) for kind, prefix in ID_PREFIX.items()}
 Hashes: TypeAlias = npt.NDArray[np.uint64]

@@ -14,7 +14,6 @@ import hashlib
 import math
 import mmap
 import os
-import stat
 import sys
 from collections.abc import Callable, Mapping
 from io import FileIO
@@ -25,6 +24,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from zlib_ng.zlib_ng import crc32
+
+from meshline.graph.own_files import Unusable, open_own_file, sync_folder
 
 try:
     import fcntl
@@ -64,10 +65,6 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: int
 
 
-class Unusable(Exception):
-    """A file that is ignored, and why."""
-
-
 class Busy(Exception):
     """Another process writes the file."""
 
@@ -93,7 +90,7 @@ def open_snapshot(path: Path, code: str, check: Callable[[bytes], None]) -> Snap
 
     Raises Unusable, FileNotFoundError, OSError.
     """
-    with _open_own(path) as file:
+    with open_own_file(path) as file:
         header = _read_header(file, code, os.fstat(file.fileno()).st_size)
         check(bytes(header.facts))
         mapped = mmap.mmap(file.fileno(), header.size, access=mmap.ACCESS_COPY)
@@ -113,12 +110,6 @@ def take_array(arrays: Mapping[str, Array], name: str, like: Array, length: int 
     if found is None or found.dtype != like.dtype or found.shape[1:] != like.shape[1:] or (length is not None and len(found) != length):
         raise Unusable("it is damaged: an array is not what it should be")
     return found
-
-
-def read_facts(path: Path, code: str) -> bytes:
-    """What the writer of a file stated. Raises as `open_snapshot`."""
-    with _open_own(path) as file:
-        return bytes(_read_header(file, code, os.fstat(file.fileno()).st_size).facts)
 
 
 class SnapshotWriter:
@@ -166,11 +157,7 @@ class SnapshotWriter:
         self._name.replace(self._path)
         self._file.close()
         with contextlib.suppress(OSError):  # some systems cannot do this with a folder
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self._path.parent)
 
     def close(self) -> None:
         """Remove the file unless it is finished."""
@@ -244,20 +231,6 @@ def _fits(place: _Place, size: int) -> bool:
     except TypeError:
         return False
     return not width.hasobject and place.offset + place.room * math.prod(place.shape[1:]) * width.itemsize <= size
-
-
-def _open_own(path: Path) -> BinaryIO:
-    """Open a plain file that only this user may read and write. Raises OSError, Unusable."""
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    file = os.fdopen(number, "rb")
-    found = os.fstat(number)
-    problem = "" if stat.S_ISREG(found.st_mode) else "it is no plain file"
-    if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
-        problem = "it is another user's, or others may read or write it"
-    if problem:
-        file.close()
-        raise Unusable(problem)
-    return file
 
 
 def _open_new(path: Path) -> FileIO:

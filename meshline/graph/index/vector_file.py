@@ -10,7 +10,6 @@ import glob
 import hashlib
 import logging
 import os
-import stat
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.index.text_model import I8, SCALE
+from meshline.graph.own_files import Unusable, open_own_file
 
 U64 = npt.NDArray[np.uint64]
 
@@ -57,10 +57,6 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
     count: int
 
 
-class _Unusable(Exception):
-    """A file that is ignored, and why."""
-
-
 def compute_keys(texts: Sequence[str]) -> U64:
     """The digests of texts, shape (texts, 2)."""
     content = b"".join(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts)
@@ -78,11 +74,11 @@ def find_keys(known: U64, wanted: U64) -> npt.NDArray[np.int64]:
 def read_vectors(path: Path, owner: Owner, most: int) -> Vectors | None:
     """The vectors of a file, if they are the owner's and at most this many. None if the file is absent, or cannot be used."""
     try:
-        with _open_own(path) as file:
+        with open_own_file(path) as file:
             return _read_content(file, owner, most)
     except FileNotFoundError:
         return None
-    except (_Unusable, OSError, ValueError, MemoryError) as error:
+    except (Unusable, OSError, ValueError, MemoryError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         log.warning("the vectors in %s are not used, and are made again: %s", path, reason or type(error).__name__)
         return None
@@ -118,59 +114,40 @@ def order_vectors(keys: U64, rows: I8) -> Vectors:
     return Vectors(ordered[first], rows[order[first]])
 
 
-def _open_own(path: Path) -> BinaryIO:
-    """Open a plain file that only this user may read and write. Raises OSError, _Unusable."""
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    file = os.fdopen(number, "rb")
-    if problem := _find_stranger(os.fstat(number)):
-        file.close()
-        raise _Unusable(problem)
-    return file
-
-
-def _find_stranger(found: os.stat_result) -> str:
-    """What is wrong with the kind, the owner or the mode of a file; empty if nothing is."""
-    if not stat.S_ISREG(found.st_mode):
-        return "it is no plain file"
-    if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
-        return "it is another user's, or others may read or write it"
-    return ""
-
-
 def _read_content(file: BinaryIO, owner: Owner, most: int) -> Vectors:
     digest = hashlib.blake2b(digest_size=_DIGEST)
     if file.read(len(_BEGINNING)) != _BEGINNING:
-        raise _Unusable("it is no file of vectors of this version")
+        raise Unusable("it is no file of vectors of this version")
     line = file.readline(_MOST_HEADER)
     try:
         header = msgspec.json.decode(line, type=_Header)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise _Unusable("it is damaged") from None
+        raise Unusable("it is damaged") from None
     _check_header(header, owner, most)
     dimension = len(owner.sample)
     size = len(_BEGINNING) + len(line) + header.count * (16 + dimension) + _DIGEST
     if os.fstat(file.fileno()).st_size != size:
-        raise _Unusable("it is damaged: its length is wrong")
+        raise Unusable("it is damaged: its length is wrong")
     keys, rows = np.empty((header.count, 2), np.dtype("<u8")), np.empty((header.count, dimension), np.int8)
     digest.update(_BEGINNING + line)
     for part in (keys.reshape(-1).view(np.uint8), rows.reshape(-1).view(np.uint8)):
         if file.readinto(part.data) != len(part):  # type: ignore[attr-defined]  # a buffered reader has it
-            raise _Unusable("it is damaged: it ends too early")
+            raise Unusable("it is damaged: it ends too early")
         digest.update(part.data)
     if file.read() != digest.digest():
-        raise _Unusable("it is damaged")
+        raise Unusable("it is damaged")
     return Vectors(np.asfortranarray(keys, np.uint64), rows)  # so that `find_keys` has all first numbers together
 
 
 def _check_header(header: _Header, owner: Owner, most: int) -> None:
-    """Raises _Unusable."""
+    """Raises Unusable."""
     if (header.model, header.digest, header.scale, len(header.sample)) != (owner.model, owner.digest, SCALE, len(owner.sample)):
-        raise _Unusable("they are of another model")
+        raise Unusable("they are of another model")
     one, other = np.array(header.sample, np.float64), owner.sample.astype(np.float64)
     if not one @ other >= _SAME * np.linalg.norm(one) * np.linalg.norm(other):
-        raise _Unusable("its model makes other vectors now")
+        raise Unusable("its model makes other vectors now")
     if not 0 <= header.count <= most:
-        raise _Unusable(f"it has {header.count:,} of them, and search_vectors_most is {most:,}")
+        raise Unusable(f"it has {header.count:,} of them, and search_vectors_most is {most:,}")
 
 
 def _write_content(file: BinaryIO, owner: Owner, vectors: Vectors) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
 from meshline.graph.model import Content
+from meshline.graph.own_files import sync_folder
 from meshline.graph.store.base import Examine, Pruned, Retention, RunRole
 from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.integrity import Check, Findings, find_content_problem
@@ -329,8 +330,4 @@ def _name_file(part: Path, to: Path, *, overwrite: bool) -> None:
         part.replace(to)
     else:
         os.link(part, to)  # fails if the name exists, unlike a rename
-    folder = os.open(to.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(to.parent)

@@ -15,6 +15,7 @@ from meshline.graph.store.base import RUNS_SINCE, Examine, Pruned, RecordAge, Re
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.packed_times import Packer
 from meshline.graph.store.sqlite.sql import SQL
+from meshline.graph.store.sqlite.writer import list_asset_rows
 
 RUNS = 300  # of one step
 RECORDS = 1000  # of one step
@@ -94,6 +95,7 @@ class _OldRun(NamedTuple):
 
     number: int
     run: Run
+    begun: int
     job: int
     reads: list[int]
     writes: list[int]
@@ -123,15 +125,11 @@ class RunDropper:
         today = get_current_micros() // DAY
         connection.executemany(SQL["add_dropped_runs"], [(reader.digest_run(one.run.key), today) for one in dropped])
         for one in dropped:
-            begun = one.run.begun
-            rows = [(one.job, RunRole.JOB.value, begun, one.number)]
-            rows += [(dataset, RunRole.READS.value, begun, one.number) for dataset in one.reads]
-            rows += [(dataset, RunRole.WRITES.value, begun, one.number) for dataset in one.writes]
-            connection.executemany(SQL["remove_run_assets"], rows)
+            connection.executemany(SQL["remove_run_assets"], list_asset_rows(one.number, one.begun, one.job, one.reads, one.writes))
             for name in ("remove_summaries", "drop_pairs", "drop_run"):
                 connection.execute(SQL[name], (one.number,))
         if dropped:
-            self._record_since(connection, 1 + max(one.run.begun for one in dropped if one.run.begun is not None))
+            self._record_since(connection, 1 + max(one.begun for one in dropped))
         return len(dropped)
 
     def _record_since(self, connection: sqlite3.Connection, since: int) -> None:
@@ -144,7 +142,7 @@ class RunDropper:
         rows = {number: connection.execute(SQL["run_numbers"], (number,)).fetchone() for number in wanted}
         there = [number for number in wanted if rows[number] is not None]  # a run without a place in lists stays
         for number, (_, run) in zip(there, reader.list_runs_by_number(connection, there), strict=True):
-            job, _, reads, writes = rows[number]
+            job, begun, reads, writes = rows[number]
             pairs = [row[1] for row in connection.execute(SQL["pairs_of_run"], (number,))]
             age = self._examine(run, pairs)
             written = reader.decode_list(writes)
@@ -153,7 +151,7 @@ class RunDropper:
                 and self._is_followed(connection, run, number, job, written)
                 and connection.execute(SQL["version_is_active"], (age.version,)).fetchone() is None
             )
-            seen[number] = _OldRun(number, run, job, reader.decode_list(reads), written, may_go, age.is_witness)
+            seen[number] = _OldRun(number, run, begun, job, reader.decode_list(reads), written, may_go, age.is_witness)
 
     def _is_followed(self, connection: sqlite3.Connection, run: Run, number: int, job: int, writes: Sequence[int]) -> bool:
         """True if the job has a newer run, and each dataset that this one writes has a newer one that writes it."""

@@ -407,12 +407,12 @@ def _write_summaries(connection: sqlite3.Connection, label: Callable[[str], int]
     gone: list[tuple[int]] = []
     for number, before, run in runs:
         if before is not None and before.begun is not None:
-            old.update(_list_asset_rows(number, before.begun, *_label_assets(before, label)))
+            old.update(list_asset_rows(number, before.begun, *_label_assets(before, label)))
             if run.begun is None:
                 gone.append((number,))
         if run.begun is not None:
             job, reads, writes = _label_assets(run, label)
-            new.update(_list_asset_rows(number, run.begun, job, reads, writes))
+            new.update(list_asset_rows(number, run.begun, job, reads, writes))
             read, written = reader.encode_list(reads), reader.encode_list(writes)
             crc = compute_row_crc(f"{number}\0{run.begun}\0", read + written)
             summaries.append((number, run.begun, read, written, crc))
@@ -431,6 +431,7 @@ def _label_assets(run: Run, label: Callable[[str], int]) -> tuple[int, list[int]
     )
 
 
-def _list_asset_rows(number: int, begun: int, job: int, reads: list[int], writes: list[int]) -> list[RunAssetRow]:
+def list_asset_rows(number: int, begun: int, job: int, reads: list[int], writes: list[int]) -> list[RunAssetRow]:
+    """The entries of a run in the lists of its job and of its datasets."""
     read = [(dataset, _READS, begun, number) for dataset in reads]
     return [(job, _JOB, begun, number), *read, *[(dataset, _WRITES, begun, number) for dataset in writes]]
