@@ -56,6 +56,19 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.goal is None else self.goal.is_reached_by(self.ratio)
 
 
+def build_event_cost(case: str, ours: float, reference: float, against: str, milliseconds: float | None) -> Figure:
+    """Milliseconds of processor for an event. `milliseconds`: the goal for ours."""
+    return Figure(
+        case=case,
+        unit="ms of processor an event",
+        ours=ours,
+        reference=reference,
+        against=against,
+        goal=None if milliseconds is None else build_maximum(milliseconds / reference),
+        more={} if milliseconds is None else {"goal, ms": milliseconds},
+    )
+
+
 class Benchmark(msgspec.Struct, frozen=True):
     """One file of this package.
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.figures import Benchmark, Figure, Goal, build_maximum, build_minimum
+from benchmarks.figures import Benchmark, Figure, Goal, build_event_cost, build_minimum
 from benchmarks.ingest import build_large_mesh, build_mesh
 from benchmarks.meshes import Meshes, split_groups
 from benchmarks.posting import post_bodies
@@ -83,15 +83,7 @@ class Ingested(NamedTuple):
     def build_processor_figure(self, case: str, milliseconds: float) -> Figure:
         """`milliseconds`: the goal for one event of ours. What takes less than the system's unit counts as that unit."""
         ours, reference = (max(spent.cpu, 1 / TICKS) / self.events * 1000 for spent in (self.ours, self.reference))
-        return Figure(
-            case=case,
-            unit="ms of processor an event",
-            ours=ours,
-            reference=reference,
-            against=AGAINST,
-            goal=build_maximum(milliseconds / reference),
-            more={"goal, ms": milliseconds},
-        )
+        return build_event_cost(case, ours, reference, AGAINST, milliseconds)
 
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from benchmarks.figures import Benchmark, Figure, Goal, build_maximum, build_minimum
+from benchmarks.figures import Benchmark, Figure, Goal, build_event_cost, build_maximum, build_minimum
 from benchmarks.generate import Mesh, Shape
 from benchmarks.meshes import Meshes, build_received, split_groups
 from benchmarks.sizes import SHAPES, Size
@@ -109,15 +109,7 @@ class Ingested(NamedTuple):
     def build_processor_figure(self, case: str, milliseconds: float | None) -> Figure:
         """`milliseconds`: the goal for one event of ours."""
         ours, reference = (spent.cpu / self.events * 1000 for spent in (self.ours, self.reference))
-        return Figure(
-            case=case,
-            unit="ms of processor an event",
-            ours=ours,
-            reference=reference,
-            against=AGAINST,
-            goal=None if milliseconds is None else build_maximum(milliseconds / reference),
-            more={"goal, ms": milliseconds} if milliseconds is not None else {},
-        )
+        return build_event_cost(case, ours, reference, AGAINST, milliseconds)
 
     def build_latency(self, case: str) -> Figure:
         return Figure(

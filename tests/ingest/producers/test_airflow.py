@@ -21,7 +21,6 @@ from tests.ingest.producers.recordings import (
     BOTH,
     DATABASE,
     ROOT,
-    ask_graph,
     build_key,
     describe_shapes,
     find_affected,
@@ -59,11 +58,6 @@ def graph(events: list[Event]) -> Iterator[LiveGraph]:
         parsed = mesh.parse_mesh_file(MESH.encode(), "mesh.yaml", strict=True)
         mesh.load_mesh(live, parsed, Naming(), get_current_micros())
         yield live
-
-
-@pytest.fixture(scope="module")
-def ask(graph: LiveGraph) -> AskGraph:
-    return ask_graph(graph)
 
 
 def build_table_key(table: str, column: str = "") -> AssetKey:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +52,6 @@ CONNECTOR = {
 @pytest.fixture(scope="module", params=BOTH)
 def events(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
     return read_events("flink", request.param, tmp_path_factory.mktemp("flink"))
-
-
-@pytest.fixture(scope="module")
-def graph(events: list[Event]) -> Iterator[LiveGraph]:
-    with open_graph(events) as live:
-        yield live
-
-
-@pytest.fixture(scope="module")
-def ask(graph: LiveGraph) -> AskGraph:
-    return ask_graph(graph)
 
 
 def read_job(ask: AskGraph, name: str) -> Any:

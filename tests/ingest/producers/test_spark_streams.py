@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from tests.ingest.producers.recordings import (
     BOTH,
     KAFKA,
     ROOT,
-    ask_graph,
     build_key,
     describe_shapes,
     find_affected,
@@ -39,17 +37,6 @@ IMPACT = "query($of: [ID!]!) { impact(of: $of) { assets(first: 100) { nodes { re
 @pytest.fixture(scope="module", params=BOTH)
 def events(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
     return read_events("spark-streams", request.param, tmp_path_factory.mktemp("spark-streams"))
-
-
-@pytest.fixture(scope="module")
-def graph(events: list[Event]) -> Iterator[LiveGraph]:
-    with open_graph(events) as live:
-        yield live
-
-
-@pytest.fixture(scope="module")
-def ask(graph: LiveGraph) -> AskGraph:
-    return ask_graph(graph)
 
 
 def read_job(ask: AskGraph, name: str) -> Any:
