@@ -33,6 +33,9 @@ NOT_COMPARED = {
     "FILE_SAME_SYNTAX": "what it changes in messages is compared: presence, open enums, defaults",
     "FIELD_SAME_UTF8_VALIDATION": "how strictly a reader checks texts",
 }
+# What buf does not report, though it is breaking: its rule about required fields that are added reads the label, which files of an
+# edition do not have (TABLE has the pair).
+NOT_SEEN_BY_BUF = "field-now-required"
 
 KNOWN = graph_state.build_graph_state(LiveGraph.open(SqliteStore()), Naming(), Context(Naming(), Path()))
 
@@ -100,7 +103,7 @@ PAIRS = 40  # in one run of buf
 @given(seed=st.integers(0, 2**32))
 def test_drawn(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What buf reports in the category WIRE is breaking, what it reports in any is no less than conditional, and what is breaking
-    is reported by buf.
+    is reported by buf, unless buf does not see it.
     """
     drawn = {f"p{number}": ProtoDrawing(seed * PAIRS + number, f"p{number}").draw_pair() for number in range(PAIRS)}
     before, after = ({f"{name}.proto": pair[at] for name, pair in drawn.items()} for at in (0, 1))
@@ -117,4 +120,6 @@ def test_drawn(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
             assert not reported or verdict > Verdict.COMPATIBLE, (profile, reported, [one.rule for one in of], *pair)
             if not reported:
                 breaking = {one.rule for one in of if RULES[one.rule].get_verdict(Profile.MESH) is Verdict.BREAKING}
+                if pair[1].startswith("edition"):
+                    breaking.discard(NOT_SEEN_BY_BUF)
                 assert not breaking, (breaking, *pair)

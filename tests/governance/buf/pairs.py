@@ -38,6 +38,7 @@ TABLE: dict[str, tuple[str, str, str, set[str], dict[str, str]]] = {
     "oneof_renamed": (PROTO3, "message A { oneof o { int32 a = 1; } }", "message A { oneof p { int32 a = 1; } }", {"ONEOF_NO_DELETE", "FIELD_SAME_ONEOF"}, {"oneof-changed": B}),
     "oneof_grows": (PROTO3, "message A { oneof o { int32 a = 1; } }", "message A { oneof o { int32 a = 1; int32 b = 2; } }", set(), {"oneof-case-added": C}),
     "required_field_added": (PROTO2, "message A { optional int32 a = 1; }", "message A { optional int32 a = 1; required int32 b = 2; }", {"MESSAGE_SAME_REQUIRED_FIELDS"}, {"field-now-required": B}),
+    "required_field_added_in_an_edition": (EDITION, "message A { int32 a = 1; }", "message A { int32 a = 1; int32 b = 2 [features.field_presence = LEGACY_REQUIRED]; }", set(), {"field-now-required": B}),
     "becomes_required": (PROTO2, "message A { optional int32 a = 1; }", "message A { required int32 a = 1; }", {"FIELD_SAME_CARDINALITY"}, {"field-now-required": B}),
     "no_longer_required": (PROTO2, "message A { required int32 a = 1; }", "message A { optional int32 a = 1; }", {"FIELD_SAME_CARDINALITY"}, {"column-nullable": B}),
     "default_changed": (PROTO2, "message A { optional int32 a = 1 [default = 1]; }", "message A { optional int32 a = 1 [default = 2]; }", {"FIELD_SAME_DEFAULT"}, {"default-changed": B}),
