@@ -123,7 +123,7 @@ def test_what_an_index_knows_is_in_the_file_or_derived() -> None:
         "heads": {"renumbered", "_key", "_in_some", "_jobs", "_parts"},
         "identity": {"regrouped", "_classes", "_columns"},
         "owners": {"_nodes", "_upto", "_in_use", "_restated"},
-        "datasets": {"_stating", "_changed", "_loose"},
+        "datasets": {"_stating", "_leading", "_continuing", "_changed", "_loose"},
         "columns": {"_texts", "_changed"},
         "pairs": {"_unsettled"},
         "silent": set(),

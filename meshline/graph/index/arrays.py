@@ -192,8 +192,8 @@ class Scratch(NamedTuple):
     See `meshline.graph.index.kernels.traverse`.
     """
 
-    seen: I32  # the node's mark
-    scanned: I32  # of a dataset: the mark of the node from which its own edges were followed
+    seen: I64  # the node's mark
+    scanned: I64  # of a dataset: the mark of the node from which its own edges were followed
     paired: I32  # the scan that followed a dataset-level edge to the dataset
     queue: I32  # 4 * node + 2 if its edges were not counted yet + whether it is a column
     late: I32  # nodes that turned out to be clean after their edges were followed

@@ -48,7 +48,6 @@ from meshline.graph.index.results import Bytes, Direction, Flags, Ints, Reach, T
 STEP = 50_000  # nodes between two checks of the deadline
 NO_LIMIT = 1 << 60
 _NONE = -1  # no limit of depth, no last level
-_LOWEST_STAMP = -(1 << 31)
 _LAST_SCAN = 1 << 30  # before Scratch.paired overflows
 
 
@@ -147,7 +146,7 @@ class Walker:
     def list_visited(self) -> tuple[Ints, Ints]:
         """The nodes that the last separate pass (`walk_again`) visited, and their distances in flows: int32 arrays of equal length."""
         visited = self._scratch.queue[: self._state[TAIL]] >> 2
-        return visited, (self._scratch.seen[visited] - self._state[STAMP]) >> 1
+        return visited, ((self._scratch.seen[visited] - self._state[STAMP]) >> 1).astype(np.int32)
 
     def mark_wanted(self, seen_since: int | None) -> U8 | None:
         """uint8 array by flow: whether its head was observed since then (microseconds); None: all flows count."""
@@ -192,10 +191,9 @@ class Walker:
         if (
             len(self._scratch.seen) < tables.counts[N_NODES]
             or len(self._scratch.later) < 2 * tables.counts[N_FLOWS] + room
-            or self._stamp - room < _LOWEST_STAMP
             or state[SCAN] > _LAST_SCAN
         ):
-            self._scratch = allocate_group(Scratch, nodes)._replace(later=np.zeros(2 * (flows + nodes) + 4, np.int32))
+            self._scratch = _allocate_scratch(nodes, 2 * (flows + nodes) + 4)
             self._stamp = 0
             state[:] = 0
         ceiling, self._stamp = self._stamp, self._stamp - room
@@ -279,3 +277,14 @@ class Walker:
 
 
 _ANY: U8 = np.ones(1, np.uint8)
+
+
+def _allocate_scratch(nodes: int, edges: int) -> Scratch:
+    """Working memory for so many nodes and postponed edges.
+
+    What is looked up by node is written at once: else each question that comes to a part of the graph first would wait for its memory.
+    """
+    scratch = allocate_group(Scratch, nodes)
+    for array in (scratch.seen, scratch.scanned, scratch.paired):
+        array.fill(0)
+    return scratch._replace(later=np.zeros(edges, np.int32))

@@ -8,9 +8,10 @@ the node that continues it (`Identity.continue_as`), so that all of it can be un
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar, NamedTuple
 
 from meshline.graph.index.arrays import COLUMN, DATASET, GONE, MOVED, NONE, PAST
@@ -31,6 +32,13 @@ class Step(NamedTuple):
         return self.time + self.dropped
 
 
+_NEVER = -(2**63)  # before all times
+
+
+def _get_boundary(step: Step) -> int:
+    return step.boundary
+
+
 class DatasetRenames:
     """All renames and drops that visible heads state, and the nodes of the stretches that they ended."""
 
@@ -38,11 +46,9 @@ class DatasetRenames:
         "_stated": dict[int, list[tuple[int, Step]]],
         "_steps": dict[int, list[Step]],
         "_past": dict[tuple[int, int], int],
-        "_stretches": dict[int, list[int]],
         "_ended": dict[int, Step],
         "_placed": dict[int, tuple[int | None, bool]],
         "_base": dict[int, int],
-        "_linked": dict[int, set[int]],
         "_stepped": set[int],
     }
 
@@ -52,31 +58,36 @@ class DatasetRenames:
         self._stated: dict[int, list[tuple[int, Step]]] = {}  # scope id -> (base node of the name, step)
         self._steps: dict[int, list[Step]] = {}  # base node -> its steps by time
         self._past: dict[tuple[int, int], int] = {}  # (base node, boundary) -> the node of the stretch that ended there
-        self._stretches: dict[int, list[int]] = defaultdict(list)  # base node -> its nodes in `_past`, also of former steps
         self._ended: dict[int, Step] = {}  # node of a stretch -> the step that ended it
         self._placed: dict[int, tuple[int | None, bool]] = {}  # node of a stretch -> the node that continues it, and whether it is gone
         self._base: dict[int, int] = {}  # node of a stretch -> base node
-        # Statements by name: settling a name costs as much as the statements on its family, however many there are on others.
-        self._stating: dict[int, Counter[tuple[int, Step]]] = defaultdict(Counter)  # base node -> (scope id, step)
-        self._linked: dict[int, set[int]] = defaultdict(set)  # base nodes that a rename ever linked
-        self._changed: set[int] = set()
+        # What is derived: settling a step costs as much as the nodes whose place changes, however many steps there are.
+        self._stating: dict[tuple[int, int], Counter[Step]] = defaultdict(Counter)  # (base node, boundary) -> steps, how often stated
+        self._leading: dict[int, list[tuple[int, int]]] = defaultdict(list)  # base node -> (time, node of a stretch) renamed to it, sorted
+        self._continuing: dict[int, set[int]] = defaultdict(set)  # node -> the nodes of stretches that it continues
+        self._changed: set[tuple[int, int]] = set()  # (base node, boundary)
         self._loose: set[int] = set()  # scope ids of heads to rewrite
         self._stepped: set[int] = set()  # datasets with renamed or dropped columns (`meshline.graph.index.column_renames`)
 
     def restore(self) -> None:
         """Derive the rest, after all that is `SAVED` is there."""
-        for scope_id, stated in self._stated.items():
+        for stated in self._stated.values():
             for base, step in stated:
-                self._stating[base][scope_id, step] += 1
+                self._stating[base, step.boundary][step] += 1
+        for node, step in self._ended.items():
+            if not step.dropped:
+                self._leading[step.target].append((step.time, node))
+        for leading in self._leading.values():
+            leading.sort()
+        for node, (continued, _) in self._placed.items():
+            if continued is not None:
+                self._continuing[continued].add(node)
 
     def record_rename(self, scope_id: int, old: int, new: int, time: int) -> None:
         """Record that a head states a rename of a dataset."""
         old, new = self.get_base(old), self.get_base(new)
         if old != new:
             self._record(scope_id, old, Step(time, dropped=False, target=new))
-            self._linked[old].add(new)
-            self._linked[new].add(old)
-            self._changed.add(new)
             self._loose.add(scope_id)
 
     def record_drop(self, scope_id: int, dataset: int, time: int) -> None:
@@ -85,16 +96,19 @@ class DatasetRenames:
 
     def _record(self, scope_id: int, base: int, step: Step) -> None:
         self._stated.setdefault(scope_id, []).append((base, step))
-        self._stating[base][scope_id, step] += 1
-        self._changed.add(base)
+        self._stating[base, step.boundary][step] += 1
+        self._changed.add((base, step.boundary))
 
     def withdraw(self, scope_id: int) -> None:
         """Forget the steps that a head stated which is gone."""
         for base, step in self._stated.pop(scope_id, ()):
-            self._changed |= {base} if step.dropped else {base, step.target}
-            del self._stating[base][scope_id, step]
-            if not self._stating[base]:
-                del self._stating[base]
+            place = base, step.boundary
+            self._changed.add(place)
+            self._stating[place][step] -= 1
+            if not self._stating[place][step]:
+                del self._stating[place][step]
+            if not self._stating[place]:
+                del self._stating[place]
 
     def retime(self, scope_id: int, time: int) -> None:
         """Follow a head with the same content as before and another time."""
@@ -116,9 +130,8 @@ class DatasetRenames:
     def settle(self) -> set[int]:
         """Bring stretches and heads in step with the stated renames; gives the scope ids of the heads that were examined."""
         if self._changed:
-            family = self._collect_family()
-            self._changed.clear()
-            self._loose |= self._collect_scopes_mentioning(self._update_steps(family))
+            changed, self._changed = self._changed, set()
+            self._loose |= self._collect_scopes_mentioning(self._update_steps(changed))
         for scope_id in sorted(self._loose):
             head = self._tables.heads.find_current(scope_id)
             if head != NONE:
@@ -159,60 +172,85 @@ class DatasetRenames:
         steps = self._steps.get(base, [])
         return base if index == len(steps) else self._past[base, steps[index].boundary]
 
-    def _collect_family(self) -> set[int]:
-        """All names that renames ever linked to the names that changed."""
-        family = set(self._changed)
-        todo = list(family)
-        while todo:
-            for other in self._linked.get(todo.pop(), set()) - family:
-                family.add(other)
-                todo.append(other)
-        return family
-
-    def _update_steps(self, family: set[int]) -> set[int]:
-        """Replace the steps of these names by the stated ones; gives the nodes whose facts may belong to other nodes now."""
+    def _update_steps(self, places: Iterable[tuple[int, int]]) -> set[int]:
+        """Replace the steps at these places (base node, boundary) by the stated ones; gives the nodes whose facts may belong to others."""
         affected: set[int] = set()
-        for base in family:
-            before = self._steps.pop(base, [])
-            now = self._order_steps({step for _, step in self._stating.get(base, ())})
-            for step in before:
-                del self._ended[self._past[base, step.boundary]]
-            for step in now:
-                self._make_past(base, step.boundary)
-                self._ended[self._past[base, step.boundary]] = step
-            if now:
-                self._steps[base] = now
-            affected |= self._collect_parted(base, before, now)
-            self._update_mark(base)
-        for base in family:
-            affected |= {node for node in self._stretches.get(base, ()) if self._place(node, self._ended.get(node))}
+        unplaced: set[int] = set()  # nodes of stretches
+        for base, boundary in places:
+            steps = self._steps.get(base, [])
+            at = bisect_left(steps, boundary, key=_get_boundary)
+            before = steps[at] if at < len(steps) and steps[at].boundary == boundary else None
+            now = self._choose_step(base, boundary)
+            if before == now:
+                continue
+            node = self._make_past(base, boundary)
+            if before is None or now is None:
+                affected |= {node, self._get_node(base, at if before is None else at + 1)}
+            steps[at : at if before is None else at + 1] = [] if now is None else [now]
+            self._set_steps(base, steps)
+            self._set_end(node, now)
+            since = steps[at - 1].time if at else _NEVER
+            until = max(step.time for step in (before, now) if step is not None)
+            unplaced.add(node)
+            unplaced |= {leading for _, leading in self._list_leading(base, since, until)}
+        affected |= self._place_all(unplaced)
         for node in affected:
             self._identity.mark_changed(node)
         return affected
 
-    def _collect_parted(self, base: int, before: list[Step], now: list[Step]) -> set[int]:
-        """The nodes of the stretches that end at a boundary which only one of the two lists has, and of the stretches after them."""
-        nodes: set[int] = set()
-        bounds = [[step.boundary for step in steps] for steps in (before, now)]
-        for boundary in set(bounds[0]).symmetric_difference(bounds[1]):
-            nodes.add(self._past[base, boundary])
-            for of in bounds:
-                at = bisect_right(of, boundary)
-                nodes.add(base if at == len(of) else self._past[base, of[at]])
-        return nodes
+    def _choose_step(self, base: int, boundary: int) -> Step | None:
+        """The step that ends a stretch. Of several that are stated, one counts: a drop, else the first target by name."""
+        stated = self._stating.get((base, boundary), ())
+        return min(stated, key=lambda s: (not s.dropped, () if s.target == NONE else self._tables.get_parts(s.target)), default=None)
 
-    def _order_steps(self, steps: set[Step]) -> list[Step]:
-        """The steps by time. Of several that end one stretch, one counts: a drop, else the first target by name."""
-        ordered = sorted(steps, key=lambda s: (s.boundary, not s.dropped, () if s.target == NONE else self._tables.get_parts(s.target)))
-        return [step for i, step in enumerate(ordered) if i == 0 or ordered[i - 1].boundary != step.boundary]
+    def _set_steps(self, base: int, steps: list[Step]) -> None:
+        if steps:
+            self._steps[base] = steps
+        else:
+            self._steps.pop(base, None)
+        self._update_mark(base)
 
-    def _make_past(self, base: int, boundary: int) -> None:
-        if (base, boundary) not in self._past:
+    def _set_end(self, node: int, step: Step | None) -> None:
+        """Set the step that ended a stretch."""
+        before = self._ended.pop(node, None)
+        if before is not None and not before.dropped:
+            leading = self._leading[before.target]
+            del leading[bisect_left(leading, (before.time, node))]
+        if step is not None:
+            self._ended[node] = step
+            if not step.dropped:
+                insort(self._leading[step.target], (step.time, node))
+
+    def _list_leading(self, base: int, since: int, until: int) -> list[tuple[int, int]]:
+        """The stretches that were renamed to a name at these times, both included."""
+        leading = self._leading.get(base, [])
+        return leading[bisect_left(leading, (since, NONE)) : bisect_right(leading, until, key=lambda one: one[0])]
+
+    def _place_all(self, nodes: set[int]) -> set[int]:
+        """Place the nodes of stretches, and those that they continue where these follow; gives those that became hidden or visible."""
+        switched: set[int] = set()
+        todo = [(-self._ended[node].time if node in self._ended else _NEVER, node) for node in nodes]
+        heapify(todo)  # the newest first: a stretch is hidden if what continues it is, and that ended later
+        while todo:
+            _, node = heappop(todo)
+            was_gone = self._is_gone(node)
+            if self._place(node, self._ended.get(node)):
+                switched.add(node)
+            if self._is_gone(node) != was_gone:
+                for other in self._continuing.get(node, ()):
+                    if other in self._ended:
+                        heappush(todo, (-self._ended[other].time, other))
+        return switched
+
+    def _make_past(self, base: int, boundary: int) -> int:
+        """The node of the stretch that ends there."""
+        node = self._past.get((base, boundary))
+        if node is None:
             nodes = self._tables.nodes
             node = self._tables.make_node(DATASET, int(nodes.part1[base]), int(nodes.part2[base]), past=True)
             self._past[base, boundary] = node
-            self._stretches[base].append(node)
             self._base[node] = base
+        return node
 
     def _place(self, node: int, step: Step | None) -> bool:
         """Join the node of a stretch to the node that continues it, or hide it. Without a step nothing refers to it.
@@ -220,19 +258,22 @@ class DatasetRenames:
         Gives whether the node became hidden or visible: another step may be at the same boundary now.
         """
         continued = None if step is None or step.dropped else self._find_after(step.target, step.time)
-        gone = step is not None and (continued is None or self._is_dropped(continued))
+        gone = step is not None and (continued is None or self._is_gone(continued))
         before = self._placed.get(node)
         if before == (continued, gone):
             return False
+        if before is not None and before[0] is not None:
+            self._continuing[before[0]].discard(node)
+        if continued is not None:
+            self._continuing[continued].add(node)
         self._placed[node] = continued, gone
         self._identity.continue_as(node, None if gone else continued)
         self._mark(node, gone=gone)
         return before is not None and before[1] != gone
 
-    def _is_dropped(self, node: int) -> bool:
+    def _is_gone(self, node: int) -> bool:
         """Whether the dataset of the node was dropped in the end."""
-        step = self._ended.get(node)
-        return step is not None and (step.dropped or self._is_dropped(self._find_after(step.target, step.time)))
+        return self._placed.get(node, (None, False))[1]
 
     def _mark(self, dataset: int, *, gone: bool) -> None:
         traits = self._tables.nodes.traits

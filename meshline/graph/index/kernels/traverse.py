@@ -133,8 +133,8 @@ def reach_node(node: int, clean: int, near: int, reach: int, nodes: Nodes, scrat
 
 
 @register_inner
-def mark_late(node: int, marks: I32, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """Mark all members of a class as clean in `marks` (int32, by node), and queue them in `scratch.late` so that their edges pass it on."""
+def mark_late(node: int, marks: I64, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+    """Mark all members of a class as clean in `marks` (int64, by node), and queue them in `scratch.late` so that their edges pass it on."""
     member = node
     while True:
         marks[member] -= 1
