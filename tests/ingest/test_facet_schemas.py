@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from meshline.ingest.openlineage import facet_types
+from meshline.ingest.openlineage.column_lineage import from_column_lineage
 from meshline.ingest.openlineage.events import EventParser, parse_event_time
+from meshline.ingest.openlineage.facet_contents import list_fields
 from meshline.ingest.openlineage.facet_schemas import SCHEMAS, SchemaCheck
 from meshline.ingest.openlineage.facets import RULES, FacetReader
 
@@ -117,11 +121,46 @@ def test_a_schema_refuses_what_the_specification_s_refuses(place: str, name: str
     check, accepted, refused = SchemaCheck(), 0, 0
     for value in build_variants(begun):
         valid = validator.is_valid(value)
-        problem = check.find_problem(place, name, json.dumps(value).encode())
+        _, problem = check.decode(place, name, json.dumps(value).encode())
         assert (problem == "") == valid, (value, problem, [error.message for error in validator.iter_errors(value)])
         accepted, refused = accepted + valid, refused + (not valid)
     assert accepted > 1
     assert refused > 1
+
+
+LENIENT: dict[str, type[facet_types.AnyFacet]] = {"columnLineage": facet_types.ColumnLineage, "schema": facet_types.Schema}
+
+
+@pytest.mark.parametrize("name", sorted(LENIENT))
+def test_a_facet_that_its_schema_accepts_is_interpreted_as_if_it_were_read_leniently(name: str) -> None:
+    transformations = [{"type": "DIRECT", "subtype": "", "masking": True}, {"type": "INDIRECT", "subtype": "FILTER", "description": "d"}]
+    source = {"namespace": "n", "name": "a", "field": "x", "transformations": transformations}
+    inputs = {"inputFields": [source], "transformationType": "MASKED", "transformationDescription": "d"}
+    nested = {"name": "b", "type": "t", "description": "d", "ordinal_position": 2, "fields": [{"name": "c"}]}
+    begun = {"fields": {"x": inputs}, "dataset": [source]} if name == "columnLineage" else {"fields": [nested, {"name": "a"}]}
+    accepted = 0
+    for value in build_variants({**begun, "_deleted": False}):
+        raw = json.dumps(value).encode()
+        at_once, refused = SchemaCheck().decode("dataset", name, raw)
+        if refused:
+            continue
+        lenient = msgspec.json.decode(raw, type=LENIENT[name])
+        accepted += 1
+        if isinstance(lenient, facet_types.Schema):
+            assert isinstance(at_once, facet_types.Schema)
+            assert list_fields(at_once) == list_fields(lenient)
+        else:
+            assert isinstance(at_once, facet_types.ColumnLineage)
+            assert isinstance(lenient, facet_types.ColumnLineage)
+            assert from_column_lineage(at_once, frozenset()) == from_column_lineage(lenient, frozenset())
+    assert accepted > 1
+
+
+def test_a_long_text_that_is_not_interpreted_is_no_reason_to_refuse_an_event() -> None:
+    long = "x" * 100_000
+    source = {"namespace": "n", "name": "a", "field": "x", "transformations": [{"type": "DIRECT", "description": long}]}
+    fields = {"x": {"inputFields": [source], "transformationDescription": long}}
+    assert list_warnings("dataset", {"columnLineage": {"fields": fields}}) == []
 
 
 def list_warnings(place: str, facets: dict[str, Any]) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ _MANY_DIGITS = b"0" * (MAX_DIGITS + 1)
 _SAMPLE = MAX_DIGITS // 5  # bytes from one sample to the next: so many digits in a row are five samples in a row
 _DIGITS_IN_SAMPLES = b"0" * 5
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_UNREAD = "unread"  # the fields of `facet_schemas` that are only checked
 _TEXTS = frozenset({"type", "description", "value", "query", "dialect", "expected", "actual", "params", "transformation_type"})
 
 
@@ -231,7 +232,7 @@ def _check_strings(value: object, where: str, limits: EventLimits, name: str = "
     elif isinstance(value, msgspec.Struct):
         for field, written in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
             inner = getattr(value, field)
-            if inner is not None:
+            if inner is not None and field != _UNREAD:
                 _check_strings(inner, f"{where}.{written}", limits, field)
     elif isinstance(value, tuple):
         if value and not isinstance(value[0], _COUNTED):

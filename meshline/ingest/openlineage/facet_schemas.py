@@ -12,36 +12,50 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from meshline.ingest.openlineage import facet_types
+
 Text: TypeAlias = str | UnsetType
 Integer: TypeAlias = int | UnsetType
 Number: TypeAlias = int | float | UnsetType
 Flag: TypeAlias = bool | UnsetType
 Object: TypeAlias = dict[str, Any] | UnsetType
 
+ABSENT: Any = None  # of a key that a type below may lack, and that may not be null
 
-class Transformation(Struct, gc=False):
+# The largest facets are decoded once: these types refine those that are interpreted. `unread` is only checked.
+
+
+class Transformation(facet_types.Transformation, frozen=True, gc=False):
     type: str
-    subtype: Text = UNSET
-    description: Text = UNSET
-    masking: Flag = UNSET
+    subtype: str = ABSENT
+    masking: bool = ABSENT
+    unread: str = msgspec.field(default=ABSENT, name="description")
 
 
-class InputField(Struct, gc=False):
-    namespace: str
-    name: str
-    field: str
-    transformations: list[Transformation] | UnsetType = UNSET
+class InputField(facet_types.InputField, frozen=True, gc=False):
+    transformations: tuple[Transformation, ...] = ABSENT
 
 
-class OutputField(Struct, gc=False, rename="camel"):
-    input_fields: list[InputField]
-    transformation_description: Text = UNSET
-    transformation_type: Text = UNSET
+class OutputField(facet_types.OutputField, frozen=True, gc=False, rename="camel"):
+    input_fields: tuple[InputField, ...]
+    transformation_type: str = ABSENT
+    unread: str = msgspec.field(default=ABSENT, name="transformationDescription")
 
 
-class ColumnLineage(Struct, gc=False):
-    fields: dict[str, OutputField]
-    dataset: list[InputField] | UnsetType = UNSET
+class ColumnLineage(facet_types.ColumnLineage, frozen=True, gc=False, kw_only=True):
+    fields: dict[str, OutputField]  # type: ignore[assignment]  # invariant, and never changed
+    dataset: tuple[InputField, ...] = ABSENT
+
+
+class SchemaField(facet_types.SchemaField, frozen=True, gc=False):
+    type: str = ABSENT
+    description: str = ABSENT
+    ordinal_position: int = ABSENT
+    fields: tuple[SchemaField, ...] = ABSENT
+
+
+class Schema(facet_types.Schema, frozen=True, gc=False):
+    fields: tuple[SchemaField, ...] = ABSENT
 
 
 class _NamedTogether(Struct, gc=False):
@@ -93,18 +107,6 @@ class DatasetLineage(Struct, gc=False):
 
 class JobLineage(Struct, gc=False):
     entries: list[LineageDatasetEntry | LineageJobEntry]
-
-
-class SchemaField(Struct, gc=False):
-    name: str
-    type: Text = UNSET
-    description: Text = UNSET
-    ordinal_position: Integer = UNSET
-    fields: list[SchemaField] | UnsetType = UNSET
-
-
-class Schema(Struct, gc=False):
-    fields: list[SchemaField] | UnsetType = UNSET
 
 
 class Identifier(Struct, gc=False):
@@ -487,16 +489,17 @@ class SchemaCheck:
     def __init__(self) -> None:
         self._decoders: dict[tuple[str, str], msgspec.json.Decoder[Struct]] = {}
 
-    def find_problem(self, place: str, name: str, raw: bytes) -> str:
-        """Why the schema of a facet refuses it; empty if it is accepted, or if the specification has no such facet."""
+    def decode(self, place: str, name: str, raw: bytes) -> tuple[Struct | None, str]:
+        """A facet as a value of its schema's type, and why the schema refuses it: None and a text, if it does. None and no text if the
+        specification has no such facet.
+        """
         key = (place, name)
         if key not in SCHEMAS:
-            return ""
+            return None, ""
         decoder = self._decoders.get(key)
         if decoder is None:
             decoder = self._decoders[key] = msgspec.json.Decoder(SCHEMAS[key])
         try:
-            decoder.decode(raw)
+            return decoder.decode(raw), ""
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return str(error)
-        return ""
+            return None, str(error)

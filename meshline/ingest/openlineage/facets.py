@@ -245,16 +245,20 @@ class FacetReader:
         return extent
 
     def _decode_facet(self, place: Place, name: str, raw: bytes) -> Reading:
-        try:
-            value = self._decoders.get((place, name), self._any).decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return Reading(None, Weight.UNREADABLE, f"{error}; kept verbatim, not interpreted")
+        accepted, refused = self._schemas.decode(place, name, raw)
+        if isinstance(accepted, facet_types.AnyFacet):
+            value = accepted
+        else:
+            try:
+                value = self._decoders.get((place, name), self._any).decode(raw)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                return Reading(None, Weight.UNREADABLE, f"{error}; kept verbatim, not interpreted")
+        excess = find_excess(value, raw, self.limits)
         if value.deleted is True:  # a deleted facet needs no other fields
-            return Reading(value, Weight.GOOD, excess=find_excess(value, raw, self.limits))
-        refused = self._schemas.find_problem(place, name, raw)
+            return Reading(value, Weight.GOOD, excess=excess)
         problem = f"{refused}; refused by the schema of the facet: kept verbatim, interpreted as far as possible" if refused else ""
         empty = name in _LISTS and not _has_entries(value)
-        return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, find_excess(value, raw, self.limits))
+        return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, excess)
 
 
 def _has_entries(facet: facet_types.AnyFacet) -> bool:
