@@ -118,8 +118,11 @@ class Identity:
 
     def _recompute_classes(self) -> set[int]:
         """Recompute the classes of the changed datasets and of all datasets in their classes."""
-        todo = {member for dataset in self._classes for member in self._tables.list_ring(dataset)}
-        done: set[int] = set()
+        known: set[int] = set()  # whole rings
+        for dataset in self._classes:
+            if dataset not in known:
+                known.update(self._tables.list_ring(dataset))
+        todo, done = set(known), set[int]()
         groups: list[set[int]] = []  # joined at the end: until then the rings are the former ones
         while todo:
             group = {todo.pop()}
@@ -129,7 +132,10 @@ class Identity:
                     if other not in group:
                         group.add(other)
                         frontier.append(other)
-                        todo.update(set(self._tables.list_ring(other)) - done)
+                        if other not in known:
+                            ring = self._tables.list_ring(other)
+                            known.update(ring)
+                            todo.update(ring)
             groups += self._part_group(group)
             done |= group
             todo -= group
