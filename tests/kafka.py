@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "servers" / "kafka.py"
+BY_KEY = -1  # in place of a partition: Kafka's client chooses it
 
 
 class KafkaBroker:
@@ -60,16 +62,16 @@ class Topic(NamedTuple):
     name: str
     partitions: int
 
-    def send(self, bodies: Sequence[bytes | None]) -> None:
-        """Messages in turn over the partitions, durable when this returns."""
+    def send(self, bodies: Sequence[bytes | None], keys: Sequence[str | None] = ()) -> None:
+        """Messages where their `keys` belong, without keys in turn over the partitions; durable when this returns."""
         failed: list[object] = []
         producer = Producer({"bootstrap.servers": self.servers, "linger.ms": 5})
-        for number, body in enumerate(bodies):
+        for number, (body, key) in enumerate(itertools.zip_longest(bodies, keys)):
             producer.produce(
                 self.name,
                 body,
-                key=f"run:pipeline/{number}",
-                partition=number % self.partitions,
+                key=key or f"run:pipeline/{number}",
+                partition=number % self.partitions if key is None else BY_KEY,
                 headers=[("source", b"test")],
                 on_delivery=lambda error, _: failed.append(error) if error is not None else None,
             )
@@ -92,9 +94,13 @@ class Topic(NamedTuple):
 
     def dead_letters(self, number: int, seconds: float = 60) -> list[Message]:
         """All there are, at least `number`."""
+        return self.letters.read_messages(number, seconds)
+
+    def read_messages(self, number: int, seconds: float = 60) -> list[Message]:
+        """All there are, at least `number`."""
         found: list[Message] = []
         with closing(self._consumer(uuid.uuid4().hex)) as consumer:
-            consumer.assign([TopicPartition(self.letters.name, 0, 0)])
+            consumer.assign([TopicPartition(self.name, partition, 0) for partition in range(self.partitions)])
             while len(found) < number and (message := consumer.poll(seconds)) is not None:
                 if message.error() is None:
                     found.append(message)

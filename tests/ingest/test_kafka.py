@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import threading
 import time
-from collections import Counter
+import uuid
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+from openlineage.client.facet_v2 import parent_run
+from openlineage.client.transport.kafka import KafkaConfig, KafkaTransport
 
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
@@ -141,6 +148,84 @@ def test_events_of_the_client_for_python_are_ingested(kafka: KafkaBroker, store:
     assert running.counts.messages == {"taken": EVENTS}
     live = LiveGraph.open(store)
     check_answers(AskGraph(live), "kafka")
+
+
+def test_where_the_client_for_python_puts_the_events_of_a_job(kafka: KafkaBroker) -> None:
+    """docs/sources/kafka.md: where its key is left to it, each job, and all that one run starts, is in one partition."""
+    topic = kafka.topic(partitions=4)
+    for job in range(12):
+        for client in (build_client(topic), build_client(topic)):  # each run of a program has one of its own
+            client.emit(build_run_event(f"load_{job}"))
+            client.emit(build_run_event(f"nightly.step_{job}", root="nightly"))
+    places = find_places(topic, 48)
+    assert all(len(partitions) == 1 for partitions in places.values())
+    assert len({partition for partitions in places.values() for partition in partitions}) > 1
+    assert len(set.union(*(places[f"nightly.step_{job}"] for job in range(12)))) == 1
+    together = kafka.topic(partitions=4)
+    for job in range(12):
+        build_client(together, messageKey="all").emit(build_run_event(f"load_{job}"))
+    assert len(set.union(*find_places(together, 12).values())) == 1
+
+
+def build_client(topic: Topic, **options: str) -> KafkaTransport:
+    config = {"bootstrap.servers": topic.servers}
+    return KafkaTransport(KafkaConfig.from_dict({"config": config, "topic": topic.name, **options}))
+
+
+def build_run_event(job: str, root: str = "") -> RunEvent:
+    parent = parent_run.ParentRunFacet(parent_run.Run(str(uuid.uuid4())), parent_run.Job("airflow", root))
+    return RunEvent(
+        eventType=RunState.COMPLETE,
+        eventTime="2026-03-08T02:00:00Z",
+        run=Run(runId=str(uuid.uuid4()), facets={"parent": parent} if root else {}),
+        job=Job(namespace="airflow", name=job),
+    )
+
+
+def find_places(topic: Topic, number: int) -> dict[str, set[int]]:
+    """The partitions of each job."""
+    places: defaultdict[str, set[int]] = defaultdict(set)
+    for message in topic.read_messages(number):
+        value, partition = message.value(), message.partition()
+        assert value is not None
+        assert partition is not None
+        places[json.loads(value)["job"]["name"]].add(partition)
+    return places
+
+
+class RefusedCommits(Consumer):
+    """A consumer whose first commit of a round Kafka refuses, as in a rebalance: by an answer, or in the call itself."""
+
+    by_answer = True
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.refused = 0
+        self._on_commit = config.get("on_commit")
+        super().__init__(config)
+
+    def commit(self, **options: Any) -> Any:
+        if self.refused or options["offsets"][0].offset == 0:
+            return super().commit(**options)
+        self.refused += 1
+        error = KafkaError(KafkaError.ILLEGAL_GENERATION)
+        if not self.by_answer:
+            raise KafkaException(error)
+        if self._on_commit is not None:
+            self._on_commit(error, options["offsets"])
+        return None
+
+
+@pytest.mark.parametrize("by_answer", [True, False])
+def test_an_offset_that_kafka_did_not_take_is_committed_again(
+    kafka: KafkaBroker, store: SqliteStore, monkeypatch: pytest.MonkeyPatch, *, by_answer: bool
+) -> None:
+    monkeypatch.setattr(RefusedCommits, "by_answer", by_answer)
+    monkeypatch.setattr("meshline.ingest.kafka.consumer.Consumer", RefusedCommits)
+    topic = kafka.topic()
+    topic.send(list_events(10))
+    with run_consumer(topic, store) as running:
+        running.wait_for(10)
+        wait_until(lambda: topic.committed() == {0: 10})
 
 
 def test_nothing_is_committed_before_it_is_durable(kafka: KafkaBroker, store: SqliteStore) -> None:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.graph.model import get_current_micros
@@ -52,6 +52,8 @@ class Observer(Protocol):
 
 log = logging.getLogger("meshline.ingest")
 
+CommitObserver: TypeAlias = Callable[[KafkaError | None, Sequence[TopicPartition]], None]
+
 TOGETHER = 500  # messages of a round
 RETRY_SECONDS = 2.0
 LEAVE_SECONDS = 30.0  # maximum wait before a partition is released, until its submitted messages are durable
@@ -75,6 +77,8 @@ class ConsumeLoop:
         self._consumer: Consumer
         self._durable: dict[int, int] = {}  # by assigned partition: all messages before this offset are durable, and may be delivered again
         self._next: dict[int, int] = {}  # by assigned partition: the offset of the next message to ingest
+        self._committed: dict[int, int] = {}  # by assigned partition: the offset that Kafka has, as far as it has answered
+        self._commit_failure: int | None = None  # the code of the last error that was logged, until a commit succeeds
         self._items: list[Item] = []
         self._stash: list[Message] = []  # messages that arrived during a poll that only kept the consumer in its group
         self._paused = False
@@ -95,7 +99,7 @@ class ConsumeLoop:
             while not stopping.is_set():
                 messages, self._stash = self._stash, []
                 self._ingest_round(messages or consumer.consume(TOGETHER, _POLL_SECONDS))
-                self._report_lag()
+                self._look_after_offsets()
         finally:
             wait_for_answers(self._items, LEAVE_SECONDS)
             consumer.close()  # calls `_revoke_partitions`
@@ -206,17 +210,33 @@ class ConsumeLoop:
         self._commit_offsets(offsets, wait=any(item.buried for item in self._items))
 
     def _commit_offsets(self, offsets: dict[int, int], *, wait: bool) -> None:
-        """Commit offsets to Kafka. If that fails nothing is lost: the store has the position, and the next round commits again."""
+        """Commit offsets to Kafka. If that fails, as it does in a rebalance, nothing is lost: the store has the position, and
+        `_look_after_offsets` commits again.
+        """
         if not offsets:
             return
         listed = [TopicPartition(self._subscription.topic, partition, offset) for partition, offset in offsets.items()]
         try:
             if wait:
-                self._consumer.commit(offsets=listed, asynchronous=False)
+                self.record_commit(None, self._consumer.commit(offsets=listed, asynchronous=False))
             else:
-                self._consumer.commit(offsets=listed, asynchronous=True)
+                self._consumer.commit(offsets=listed, asynchronous=True)  # calls `record_commit` while it is polled
         except KafkaException as error:
-            log.warning("offsets could not be committed to Kafka: %s", format_error(error, self._subscription))
+            self.record_commit(error.args[0], listed)
+
+    def record_commit(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+        """Record what Kafka has answered to a commit. `error`: of all partitions; one has perhaps an error of its own."""
+        for partition in partitions:
+            failure = error or partition.error
+            if failure is None:
+                self._commit_failure = None
+                if partition.partition in self._next:
+                    self._committed[partition.partition] = partition.offset
+            elif failure.code() != self._commit_failure:
+                self._commit_failure = failure.code()
+                log.warning(
+                    "offsets could not be committed to Kafka, trying again: %s", format_error(KafkaException(failure), self._subscription)
+                )
 
     # -- staying in the group
 
@@ -251,6 +271,7 @@ class ConsumeLoop:
         new = []
         for partition in begun:
             number = partition.partition
+            self._committed[number] = partition.offset  # below 0: none
             known = [offset for offset in (durable.get(number, -1), partition.offset) if offset >= 0]
             if not known:
                 known = [consumer.get_watermark_offsets(partition, timeout=_SECONDS)[0]]
@@ -261,7 +282,7 @@ class ConsumeLoop:
         if self._paused:
             consumer.pause(begun)
         if new:  # before anything is ingested: a partition without a committed offset has no message that became a dead letter
-            consumer.commit(offsets=new, asynchronous=False)
+            self.record_commit(None, consumer.commit(offsets=new, asynchronous=False))
 
     def _revoke_partitions(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Release partitions after their submitted messages are durable."""
@@ -283,13 +304,16 @@ class ConsumeLoop:
         self._stash = [message for message in self._stash if message.partition() != partition]
         self._next.pop(partition, None)
         self._durable.pop(partition, None)
+        self._committed.pop(partition, None)
         self._observer.release_partition(partition)
 
-    def _report_lag(self) -> None:
-        """Report the lag of each partition, once a second."""
+    def _look_after_offsets(self) -> None:
+        """Once a second report the lag of each partition, and commit again what Kafka does not have."""
         if time.monotonic() - self._reported < 1:
             return
         self._reported = time.monotonic()
+        behind = {partition: offset for partition, offset in self._next.items() if self._committed[partition] < offset}
+        self._commit_offsets(behind, wait=False)
         for partition in self._list_partitions():
             _, high = self._consumer.get_watermark_offsets(partition, cached=True)
             if high >= 0:
@@ -318,7 +342,7 @@ class EventConsumer:
     def _run(self) -> None:
         while True:
             try:
-                self._rounds.consume(_build_consumer(self._subscription), self._stopping)
+                self._rounds.consume(_build_consumer(self._subscription, self._rounds.record_commit), self._stopping)
             except KafkaException as error:
                 log.warning("consuming from Kafka failed: %s; trying again", format_error(error, self._subscription))
             except MeshlineError as error:
@@ -334,7 +358,7 @@ def check_subscription(subscription: Subscription) -> None:
     _build_consumer(subscription).close()
 
 
-def _build_consumer(subscription: Subscription) -> Consumer:
+def _build_consumer(subscription: Subscription, on_commit: CommitObserver | None = None) -> Consumer:
     config = {
         "queued.max.messages.kbytes": 65_536,
         **subscription.build_client_config(),
@@ -343,6 +367,7 @@ def _build_consumer(subscription: Subscription) -> Consumer:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "partition.assignment.strategy": "cooperative-sticky",
+        **({} if on_commit is None else {"on_commit": on_commit}),
     }
     try:
         return Consumer(config)
