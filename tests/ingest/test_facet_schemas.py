@@ -19,7 +19,7 @@ from meshline.ingest.openlineage.column_lineage import from_column_lineage
 from meshline.ingest.openlineage.events import EventParser, parse_event_time
 from meshline.ingest.openlineage.facet_contents import list_fields
 from meshline.ingest.openlineage.facet_schemas import SCHEMAS, SchemaCheck
-from meshline.ingest.openlineage.facets import RULES, FacetReader
+from meshline.ingest.openlineage.facets import RULES, FacetReader, Place
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 VALUES: tuple[Any, ...] = (None, 1, 1.5, -1, "x", True, [], {}, ["x"], {"x": "y"}, [None], "DATASET", "JOB", "ALTER", "location")
@@ -154,6 +154,16 @@ def test_a_facet_that_its_schema_accepts_is_interpreted_as_if_it_were_read_lenie
             assert isinstance(lenient, facet_types.ColumnLineage)
             assert from_column_lineage(at_once, frozenset()) == from_column_lineage(lenient, frozenset())
     assert accepted > 1
+
+
+def test_transformations_that_differ_only_in_their_description_are_read_as_equal() -> None:
+    sources = [{"namespace": "n", "name": "a", "field": "x", "transformations": [{"type": "DIRECT", "description": text}]} for text in "pq"]
+    raw = msgspec.json.encode({"fields": {"x": {"inputFields": sources}}})
+    value = FacetReader().read_raw(Place.DATASET, "columnLineage", b"digest", raw).value
+    assert isinstance(value, facet_types.ColumnLineage)
+    (field,) = (value.fields or {}).values()
+    assert field is not None
+    assert len({source.transformations for source in field.input_fields or ()}) == 1
 
 
 def test_a_long_text_that_is_not_interpreted_is_no_reason_to_refuse_an_event() -> None:

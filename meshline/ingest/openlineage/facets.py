@@ -246,7 +246,7 @@ class FacetReader:
 
     def _decode_facet(self, place: Place, name: str, raw: bytes) -> Reading:
         accepted, refused = self._schemas.decode(place, name, raw)
-        if isinstance(accepted, facet_types.AnyFacet):
+        if isinstance(accepted, facet_types.AnyFacet) and not (isinstance(accepted, facet_types.ColumnLineage) and _has_descriptions(raw)):
             value = accepted
         else:
             try:
@@ -259,6 +259,11 @@ class FacetReader:
         problem = f"{refused}; refused by the schema of the facet: kept verbatim, interpreted as far as possible" if refused else ""
         empty = name in _LISTS and not _has_entries(value)
         return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, excess)
+
+
+def _has_descriptions(raw: bytes) -> bool:
+    """Whether transformations may have texts of their own: they are read without them, since equal ones are converted once."""
+    return raw.count(b'"description"') != raw.count(b'"description":""')
 
 
 def _has_entries(facet: facet_types.AnyFacet) -> bool:
