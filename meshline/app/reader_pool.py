@@ -59,7 +59,12 @@ STEADY_SECONDS = 120.0  # after which an end counts as the first one again
 END_SECONDS = 5.0  # for the answers under way at the end
 
 # The same modules from the same folders; `-P`, so that not even `json` is looked for in the current folder, unless this process does.
-_COMMAND = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from meshline.api.reader_process import main; main(*sys.argv[2:])"
+_COMMAND = """import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from meshline.frozen_imports import freeze_imports
+with freeze_imports():
+    from meshline.api.reader_process import main
+main(*sys.argv[2:])"""
 
 
 class ReaderObserver(Protocol):

@@ -214,7 +214,7 @@ class ReaderService(Service):
         repeat = partial(repeat_in_thread, grace=TASK_GRACE)
         tasks = [
             self._follow(opened.live, opened.access_requests),
-            run_in_thread(opened.live.prepare_names),
+            run_in_thread(opened.live.prepare_questions),
             repeat(self._upkeep.classify_reads, CLASSIFY_SECONDS, "reads were not counted"),
             repeat(partial(self._report_memory, opened.live), REPORT_SECONDS, "the server does not know the revision of the reader"),
         ]

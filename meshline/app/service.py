@@ -297,7 +297,7 @@ class Service:
             self._join(opened.live),
             run_in_thread(start_forks),
             repeat(partial(self._prune, store), PRUNE_SECONDS, "what is past its retention was not deleted", at_once=True),
-            run_in_thread(opened.live.prepare_names),
+            run_in_thread(opened.live.prepare_questions),
             repeat(partial(self._write_uses, store), WRITE_SECONDS, "the last uses of tokens were not written"),
             repeat(
                 partial(self._write_log, opened.access_log),

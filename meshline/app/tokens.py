@@ -13,14 +13,25 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as day_time
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from meshline.errors import InvalidInput, MeshlineError
 
 PREFIX = "meshline_"  # lets people, and scanners for secrets, recognise a token
-NAME = r"^[\w.@:/+-]{1,100}$"  # of tokens and of groups
+# Of a token or a group. The length apart from the pattern, which takes 30 ms to compile if it counts.
+Name: TypeAlias = Annotated[str, StringConstraints(max_length=100, pattern=r"^[\w.@:/+-]+$")]
 BYTES = 32  # of randomness
 LOOK_SECONDS = 1.0  # between two looks whether the file of the tokens has changed
 
@@ -81,12 +92,12 @@ class Token(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=NAME)
+    name: Name
     role: Role
     hash: str = Field(pattern="^sha256:[0-9a-f]{64}$", repr=False)
     scopes: tuple[AccessScope, ...] | None = Field(default=None, min_length=1)
     expires: AwareDatetime | None = None
-    groups: tuple[Annotated[str, Field(pattern=NAME)], ...] = ()
+    groups: tuple[Name, ...] = ()
 
     @field_validator("expires", mode="before")
     @classmethod

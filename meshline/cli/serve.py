@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
 import typer
 
 from meshline.cli.options import Config, Store
+from meshline.frozen_imports import freeze_imports
 
 if TYPE_CHECKING:
     from meshline.app.settings import Settings
@@ -59,8 +60,8 @@ def serve(
 
 def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
     """Serve until a signal comes; `ready` is called with the address when the graph is loaded."""
-    from meshline.api.serve import run_server
-
+    with freeze_imports():
+        from meshline.api.serve import run_server
     run_server(settings, ready)
 
 

@@ -181,6 +181,7 @@ def open_graph(url: str | None, *, must_exist: bool = False, mesh: Mesh | None =
 
     from meshline.app.kept_files import find_snapshots
     from meshline.app.settings import load_settings
+    from meshline.graph.index.kernels.jit import compile_kernels_soon
     from meshline.graph.live_graph import LiveGraph
     from meshline.ingest.mesh import build_configuration, configure_store
     from meshline.ingest.partings import end_partings
@@ -191,6 +192,8 @@ def open_graph(url: str | None, *, must_exist: bool = False, mesh: Mesh | None =
         begun = time.monotonic()
         graph = LiveGraph.open(store, precedence, snapshots=find_snapshots(settings, settings.store))
         took = time.monotonic() - begun
+        if graph.index.is_large:
+            compile_kernels_soon()
         end_partings(graph)
         yield OpenGraph(graph, naming)
         if took > SLOW_SECONDS:  # the next command need not wait as long

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -81,7 +80,7 @@ def build_entry(
     """The TOML lines of a token for the settings of a server. Raises InvalidInput."""
     from pydantic import ValidationError
 
-    from meshline.app.tokens import NAME, AccessScope, Role, Token, check_scopes, hash_token
+    from meshline.app.tokens import AccessScope, Role, Token, check_scopes, hash_token
 
     wanted = tuple(AccessScope(one) for one in dict.fromkeys(scopes))
     try:
@@ -92,7 +91,7 @@ def build_entry(
     try:
         known = Token(name=name, role=Role(role), hash=hash_token(token), scopes=wanted or None, expires=expires, groups=tuple(groups))
     except ValidationError as error:
-        wrong = next(one for one in (name, *groups) if not re.fullmatch(NAME, one))
+        wrong = error.errors()[0]["input"]
         raise InvalidInput(f"{wrong!r} is no name of a token or group: use letters, digits and any of _.@:/+-", "NAME") from error
     lines = ["[[tokens]]", f"name = {json.dumps(known.name)}", f'role = "{known.role}"', f'hash = "{known.hash}"']
     if known.scopes is not None:

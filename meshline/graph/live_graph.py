@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 from meshline.errors import LimitExceeded, MeshlineError, StoreCorrupt, StoreUnavailable
 from meshline.graph.content import decode_facts
-from meshline.graph.index.kernels.jit import compile_kernels_soon
+from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.results import KnownLater, ScopeInfo
@@ -249,24 +249,26 @@ class LiveGraph:
         self._unused = index.changes.count_unused()  # after the index was last loaded
 
     @classmethod
-    def open(
-        cls, store: Store, precedence: Precedence | None = None, *, compiled: bool = False, snapshots: Snapshots | None = None
-    ) -> LiveGraph:
+    def open(cls, store: Store, precedence: Precedence | None = None, *, snapshots: Snapshots | None = None) -> LiveGraph:
         """The index of everything in the store: from a snapshot, if one fits, else from all statements.
 
-        `compiled`: begin to compile the index's kernels at once, for a process that stays up; else when there is much work.
+        That loads the kernels of the index if there is much work. A snapshot needs none: see `prepare_questions`.
         """
-        if compiled:
-            compile_kernels_soon()
         precedence = precedence or Precedence()
         restored = None if snapshots is None else snapshots.restore(store, precedence)
         titles = TitlePairs() if restored is None else restored.titles
         index = _load_index(store, None, precedence, titles) if restored is None else restored.lineage
         live = cls(store, index, precedence)
         live.titles, live.snapshots = titles, snapshots
-        if restored is not None and index.is_large:
-            compile_kernels_soon()  # until then they run as Python, and all questions are answered
         return live
+
+    def prepare_questions(self) -> None:
+        """Make the first questions as fast as later ones: load or compile the kernels, if the index is large, then prepare names. Until
+        then the kernels run as Python, and all questions are answered.
+        """
+        if self.index.is_large:
+            compile_kernels()
+        self.prepare_names()
 
     def keep_index(self, *, at_end: bool = False) -> bool:
         """Keep the index for the next start, if much has changed since it was last kept; whether it was. Queries wait while its arrays are

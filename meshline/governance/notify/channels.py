@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-import httpx
 import msgspec
 from pydantic import SecretStr
 
@@ -167,6 +166,8 @@ class Webhook(NamedTuple):
 
     def post(self, notice: Notice, now: datetime | None = None) -> None:
         """Post a notice and wait for the answer. A receiver recognises repeated notices by `id`. Raises Undelivered."""
+        import httpx  # noqa: PLC0415 - slow to import, and most servers have no webhook
+
         body = build_event(notice)
         try:
             answer = httpx.post(self.url.url, content=body, headers=self.build_headers(notice.key, body, now), timeout=SECONDS)

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
+from meshline.ingest.sources.base import SourceName
 from meshline.ingest.sources.registry import KINDS, get_source_class
 from meshline.words import suggest_closest
 
@@ -51,9 +52,9 @@ OwnerName: TypeAlias = Annotated[Name, Field(description="The name or the e-mail
 
 
 class Part(BaseModel):
-    """Base of all parts of the file: frozen, unknown keys are refused."""
+    """Base of all parts of the file: frozen, unknown keys are refused. Their validators are built when a file is read first."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -380,10 +381,8 @@ class MeshFile(Part):
     """A mesh file: what people know and no event states, and the rules for names and sources."""
 
     version: Literal[1] = Field(description="The version of this format.")
-    source: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")] | None = Field(
-        default=None, description="The name of the source: mesh/<source>. The file's name if absent."
-    )
-    namespaces: dict[Annotated[str, StringConstraints(pattern=r"^[^/\s]{1,100}$")], Name] = Field(
+    source: SourceName | None = Field(default=None, description="The name of the source: mesh/<source>. The file's name if absent.")
+    namespaces: dict[Annotated[str, StringConstraints(max_length=100, pattern=r"^[^/\s]+$")], Name] = Field(
         default={}, description="Short names of namespaces: alias -> namespace."
     )
     naming: NamingRules | None = None
