@@ -17,7 +17,7 @@ from meshline.graph.model import Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RunRole, Store
 from meshline.graph.store.neo4j import Neo4jStore
-from meshline.graph.store.neo4j.connection import Address
+from meshline.graph.store.neo4j.connection import Address, Connection, Transaction
 from meshline.ingest.openlineage import run_index
 from meshline.ingest.openlineage.run_index import index_stored_runs
 from tests.index.strategies import any_statement, draw_lists
@@ -248,6 +248,34 @@ def test_runs_and_events_of_schema_2_get_their_places(neo4j: Neo4jServer, monkey
         assert read_lists(store) == expected
         assert store.count_runs_by_id(RUN.format(1)) == 1
         assert index_stored_runs(store, Naming()) == (0, 0)
+
+
+@pytest.mark.parametrize("read", [lambda store: store.read_heads([1]), lambda store: store.read_history([1])])
+def test_a_content_that_is_not_shown_yet_is_read_when_its_commit_has_ended(
+    neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch, read: Callable[[Store], object]
+) -> None:
+    """Neo4j shows a commit in parts: here the statement is shown, and its content is not until the lock of the store is free."""
+    with closing(Neo4jStore(neo4j.url)) as writer, closing(Neo4jStore(neo4j.url)) as reader, neo4j.session() as session:
+        commit_statements(writer, build_statement("A", 1))
+        expected = read(writer)
+        session.run("MATCH (c:Content) SET c:Hidden REMOVE c:Content").consume()
+        wait = Connection.read_locked
+
+        def end_commit(connection: Connection, work: Callable[[Transaction], object]) -> object:
+            session.run("MATCH (c:Hidden) SET c:Content REMOVE c:Hidden").consume()
+            return wait(connection, work)
+
+        monkeypatch.setattr(Connection, "read_locked", end_commit)
+        assert read(reader) == expected
+
+
+def test_a_content_that_is_lost_is_reported(neo4j: Neo4jServer) -> None:
+    with closing(Neo4jStore(neo4j.url)) as writer, closing(Neo4jStore(neo4j.url)) as reader:
+        commit_statements(writer, build_statement("A", 1))
+        with neo4j.session() as session:
+            session.run("MATCH (c:Content) DELETE c").consume()
+        with pytest.raises(StoreCorrupt, match="backup"):
+            reader.read_heads([1])
 
 
 def test_an_emptied_database_is_reported(neo4j: Neo4jServer) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
@@ -39,6 +40,8 @@ from meshline.graph.store.neo4j.pending_search import PendingContents, read_pend
 from meshline.graph.store.neo4j.projector import Projector, read_projection
 from meshline.graph.store.neo4j.records import Contents, read_counters, read_journal, read_raw_events, read_runs
 from meshline.graph.store.neo4j.search_names import build_lucene_choice, build_lucene_query, compute_digest
+
+T = TypeVar("T")
 
 PRUNED_AT_ONCE = 10_000  # raw events
 MOVED_AT_ONCE = 200  # scopes of an earlier version
@@ -107,10 +110,19 @@ class Neo4jStore:
             kept = reader.select_active(tx, reader.read_scopes(tx, scope_ids), as_of)
             return reader.read_heads(tx, self._contents, kept)
 
-        return self._connection.read(read) if scope_ids else []
+        return self._read_with_contents(read) if scope_ids else []
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
-        return self._connection.read(lambda tx: reader.read_histories(tx, self._contents, scope_ids)) if scope_ids else {}
+        return self._read_with_contents(lambda tx: reader.read_histories(tx, self._contents, scope_ids)) if scope_ids else {}
+
+    def _read_with_contents(self, work: Callable[[Transaction], T]) -> T:
+        """Read statements and their contents. Neo4j shows parts of a commit: a statement, and not its content yet. Then it is read again
+        when no process commits, and what is missing then is lost. Raises StoreCorrupt.
+        """
+        try:
+            return self._connection.read(work)
+        except StoreCorrupt:
+            return self._connection.read_locked(work)
 
     def list_changed_scopes(self, since: int) -> Sequence[int]:
         return sorted(number for (number,) in self._connection.read(lambda tx: read_rows(tx, get_cypher("scopes_valid_from"), since=since)))
