@@ -10,6 +10,7 @@ from benchmarks import (
     concurrency,
     dbt,
     explorer,
+    fan_in,
     history,
     http_ingest,
     iceberg,
@@ -61,5 +62,6 @@ BENCHMARKS: dict[str, Benchmark] = {
         neo4j_loading.BENCHMARK,
         neo4j_ingest.BENCHMARK,
         neo4j_serving.BENCHMARK,
+        fan_in.BENCHMARK,
     )
 }

@@ -125,10 +125,10 @@ def _post_bodies(server: Server, bodies: Sequence[bytes], connections: int) -> S
 
 
 @contextmanager
-def run_server(store: Path | str) -> Iterator[Server]:
+def run_server(store: Path | str, *options: str) -> Iterator[Server]:
     """`meshline serve` over an SQLite file, or over the store at an address."""
     url = store if isinstance(store, str) else f"sqlite:///{store}"
-    with _process("-c", SERVE, "serve", "--store", url, "--port") as server:
+    with _process("-c", SERVE, "serve", "--store", url, *options, "--port") as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""The Neo4j of a run: started by the first benchmark that needs it, used by all, stopped at the end."""
+"""The Neo4j of a run: started by the first benchmark that needs it, used by all, stopped at the end. And a Kafka of one benchmark."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import neo4j
 
 from meshline.graph.store.neo4j.connection import Address
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "servers" / "neo4j.py"
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "servers"
 HEAP = "2g"
 
 
 class ServerMissing(Exception):
-    """Neo4j is not available; the message states what is missing."""
+    """A server is not available; the message states what is missing."""
 
 
 def start_server(home: Path) -> str:
@@ -30,6 +30,22 @@ def stop_server(home: Path) -> None:
     """Stop the server of this folder, if one was started."""
     if (home / "server.json").exists():
         _find_script("stop", "--home", str(home))
+
+
+@contextmanager
+def run_kafka(home: Path) -> Iterator[str]:
+    """The bootstrap servers of a broker that ends with this."""
+    command = [sys.executable, str(SCRIPTS / "kafka.py"), str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            address = process.stdout.readline().strip()
+            if not address:
+                raise ServerMissing(process.stderr.read().strip())
+            yield address
+        finally:
+            process.terminate()
 
 
 @contextmanager
@@ -50,7 +66,7 @@ def wipe_database(url: str) -> None:
 
 
 def _find_script(*arguments: str) -> dict[str, object]:
-    done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, str(SCRIPTS / "neo4j.py"), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise ServerMissing(done.stderr.strip())
     answer: dict[str, object] = json.loads(done.stdout)
