@@ -16,17 +16,21 @@ from meshline.api.app import create_app
 from meshline.app import service as services
 from meshline.app.settings import load_settings
 from meshline.errors import MeshlineError, StoreCorrupt, StoreUnavailable
-from meshline.graph.index import embedding_server, near_names
+from meshline.graph.index import embedding_server, lineage_index, near_names
+from meshline.graph.index.kernels import jit
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.text_model import read_model
 from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import build_dataset_key
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
 from tests.api.conftest import URL, run_application
+from tests.ingest.lineage_events import build_dataset, build_event
 from tests.queries import mesh
 from tests.queries.test_embedding_server import Provider
 
 EXAMPLE = Path(__file__).parents[2] / "examples"
+IMPACT = "query($of: ID!) { impact(of: [$of]) { total } }"
 
 
 def test_ready(client: TestClient) -> None:
@@ -55,6 +59,30 @@ def test_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
         end = time.monotonic() + 30
         while client.get("/readyz").status_code != 200:
             assert time.monotonic() < end
+
+
+def test_questions_are_answered_while_kernels_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiling, enough = threading.Event(), threading.Event()
+
+    def compile_slowly() -> dict[Callable[..., Any], Any]:
+        compiling.set()
+        enough.wait(60)
+        return {}
+
+    monkeypatch.setattr(lineage_index, "INTERPRETED_BYTES", -1)  # so that an empty graph counts as a large one
+    monkeypatch.setattr(jit, "_done", [])
+    monkeypatch.setattr(jit, "_compile_all", compile_slowly)
+    with run_application() as client:
+        try:
+            assert compiling.wait(60)
+            assert client.get("/readyz").status_code == 200
+            event = build_event("COMPLETE", 0, [build_dataset("orders")], [build_dataset("totals")])
+            assert client.post("/api/v1/lineage", json=event).status_code == 201
+            question = {"query": IMPACT, "variables": {"of": build_dataset_key("db", "orders").id}}
+            assert client.post("/graphql", json=question).json() == {"data": {"impact": {"total": 2}}}
+            assert not jit.is_compiled()
+        finally:
+            enough.set()
 
 
 def test_stopped_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
