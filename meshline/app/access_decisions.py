@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -22,14 +22,14 @@ from meshline.app.access_requests import (
     Wish,
 )
 from meshline.app.access_rules import SEEING, AccessRules, Action, Rule, list_included, list_principals, name_principal
-from meshline.app.grant_effects import GrantEffect, judge_grant, list_viewers
+from meshline.app.grant_effects import GrantEffect, judge_grant, list_viewers, select_seen
 from meshline.app.observed_grants import STEPS, GrantObserver
 from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput, LimitExceeded, NotFound, NotPermitted
 from meshline.governance.audit import AccessEvent, build_access_record
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, Json, get_current_micros
-from meshline.graph.queries.selection import Selector, SelectorKind, find_overlapping, find_selections, format_selector, parse_selector
+from meshline.graph.queries.selection import Selector, SelectorKind, find_selections, format_selector, parse_selector
 
 DAY = 86_400_000_000  # microseconds
 USUAL_DAYS = 30  # of access, if the asker names no end
@@ -129,13 +129,13 @@ class AccessDesk:
             raise InvalidInput("you have approved it already: what is restricted needs a second decider", "request")
         if until is not None and not now < until <= request.until:
             raise InvalidInput(f"an end is later than now, and not later than asked for ({format_time(request.until)})", "until")
-        restrictions = self.list_restrictions(request.wish)
-        known = self._find_known(request.wish, restrictions)
-        lifts = tuple(sorted(one for one, excepted in restrictions.items() if one in known and self._is_excepted(actor, excepted)))
+        known = self.find_restrictions(actor, request.wish)
+        seen = self._keep_seen(request.wish, known, [self._access.find_graph(actor)])
+        lifts = tuple(sorted(one for one, excepted in seen.items() if self._is_excepted(actor, excepted)))
         done = not known or bool(request.approvers)
         granted = RequestState.GRANTED if request.wish.kind is AccessKind.METADATA else RequestState.APPROVED
         state = granted if done else RequestState.OPEN
-        self._check_effect(request, lifts if done else tuple(known))
+        self._check_effect(actor, request, lifts if done else known)
         step = self._build_step(request, StepKind.APPROVE, actor, state, reason=reason, until=until, lifts=lifts)
         end = format_time(request.until if until is None else until)
         return self._append(request, step, AccessEvent.DECISION, now, decision="approved", reason=reason, until=end, state=state)
@@ -244,64 +244,71 @@ class AccessDesk:
                 return not named.isdisjoint({name_principal(actor)[1], *actor.groups})
             return rights is None or bool(self._access.find_permitted(index, rights)[node])
 
-    def list_restrictions(self, wish: Wish) -> Mapping[str, frozenset[str]]:
-        """The restrictions of the rules that apply to some of what is asked for: who is excepted from each, by selector."""
-        excepted = self._list_concerned(wish)
-        with self._access.live.lock:
-            found = find_overlapping(self._access.live.index, parse_selector(wish.selector), list(excepted))
-        return {format_selector(selector): excepted[selector] for selector in found}
+    def find_restrictions(self, actor: Actor, wish: Wish) -> Mapping[str, frozenset[str]]:
+        """The restrictions because of which a request needs a second decider if the caller decides: who is excepted from each, by selector.
 
-    def _find_known(self, wish: Wish, restrictions: Iterable[str]) -> frozenset[str]:
-        """The restrictions because of which a request needs two deciders, of those that apply to it; of a domain or a product all.
-
-        The asker sees how many have decided. So what he does not see must not count: a restricted column of a dataset stays restricted,
-        and for a domain or a product it is enough that there are such restrictions, whether anything in it is restricted or not.
+        Asker and decider see how many have decided. So what one of them does not see must not count: a restricted column of a dataset stays
+        restricted; and for a domain, a product, or a dataset that the decider does not see, it is enough that there are such restrictions,
+        whether anything in it is restricted or not.
         """
+        found = self._list_concerned(wish)
         if parse_selector(wish.selector).kind is not SelectorKind.DATASET:
-            return frozenset(map(format_selector, self._list_concerned(wish)))
-        viewers = list_viewers(self._access, wish)
-        with self._access.live.lock:
-            selections, views = find_selections(self._access.live.index), [viewer.index for viewer in viewers]
-            chosen = selections.select(parse_selector(wish.selector))
-            found = set()
-            for restriction in restrictions:
-                nodes = selections.places.nodes[selections.select(parse_selector(restriction)) & chosen].tolist()
-                if any(all(view.assets.is_visible(node) for view in views) for node in nodes):
-                    found.add(restriction)
-            return frozenset(found)
+            return found
+        decider = self._access.find_graph(actor)
+        found = self._keep_seen(wish, found, [decider])
+        return self._keep_seen(wish, found, [decider, *list_viewers(self._access, wish)]) if found else found
 
-    def _list_concerned(self, wish: Wish) -> Mapping[Selector, frozenset[str]]:
-        """The restrictions of the rules that are about the action of a request, whatever they choose, each with who is excepted."""
+    def _keep_seen(
+        self, wish: Wish, restrictions: Mapping[str, frozenset[str]], viewers: Sequence[LiveGraph]
+    ) -> Mapping[str, frozenset[str]]:
+        """Those of the restrictions that apply to what all viewers see of what is asked for; all, if the first does not see that."""
+        with self._access.live.lock:
+            index, views = self._access.live.index, [viewer.index for viewer in viewers]
+            node = index.assets.find(wish.asset)
+            if node is not None and not views[0].assets.is_visible(node):
+                return restrictions
+            selections = find_selections(index)
+            chosen = select_seen(selections, parse_selector(wish.selector), views)
+            return {one: restrictions[one] for one in restrictions if (selections.select(parse_selector(one)) & chosen).any()}
+
+    def _list_concerned(self, wish: Wish) -> Mapping[str, frozenset[str]]:
+        """The restrictions of the rules that are about the action of a request, whatever they choose: who is excepted, by selector."""
         rules = self._access.rules
         if rules is None:
             return {}
         concerned: Iterable[Action] = Action
         if wish.kind is AccessKind.METADATA:
             concerned = list_included(Action(wish.action))
-        excepted: dict[Selector, frozenset[str]] = {}
+        excepted: dict[str, frozenset[str]] = {}
         for rule in rules.restrictions:
-            for selector in rule.selectors if rule.actions.intersection(concerned) else ():
+            for selector in map(format_selector, rule.selectors) if rule.actions.intersection(concerned) else ():
                 excepted[selector] = excepted.get(selector, rule.principals) & rule.principals
         return excepted
 
-    def judge_grant(self, request: Request, lifts: Iterable[str] = ()) -> GrantEffect:
-        """What a request grants, or would, if these restrictions are lifted besides those that are already."""
+    def judge_grant(self, actor: Actor, request: Request, lifts: Iterable[str] = ()) -> GrantEffect:
+        """What a request grants of what a caller sees, or would, if these restrictions are lifted besides those that are already."""
         rules, wish = self._access.rules, request.wish
         if rules is None or wish.kind is not AccessKind.METADATA:
             return GrantEffect()
         lifted = {parse_selector(selector) for selector in (*request.lifts, *lifts)}
+        viewer = self._access.find_graph(actor)  # may take long: not under the lock
         with self._access.live.lock:
-            return judge_grant(rules, self._access.live.index, wish, parse_selector(wish.selector), lifted)
+            return judge_grant(rules, self._access.live.index, viewer.index, wish, lifted)
 
     # -- parts
 
-    def _check_effect(self, request: Request, lifts: Iterable[str]) -> None:
-        """Raises InvalidInput for an approval that would grant nothing: it must not be answered with "granted"."""
-        effect = self.judge_grant(request, lifts)
-        if effect.nothing and effect.certain:
+    def _check_effect(self, actor: Actor, request: Request, lifts: Iterable[str]) -> None:
+        """Raises InvalidInput for an approval that would grant nothing that the decider sees: it must not be answered with "granted".
+
+        He must not learn by it what he does not see. So that may be granted, too, and then one approves who sees it; and where he sees
+        nothing of what is asked for, his approval may grant nothing, which is shown to those who see it (`AccessRequest.grantsNothing`).
+        """
+        effect = self.judge_grant(actor, request, lifts)
+        if effect.nothing:
             named = ", ".join(effect.forbidden_by)
-            message = f"approval would grant nothing, since this forbids all of it, whatever is granted: {named}"
-            raise InvalidInput(f"{message}; refuse it, have the access rules changed, or let one approve who is excepted", "decision")
+            message = f"approval would grant nothing that you see, since this forbids all of it, whatever is granted: {named}"
+            advice = "refuse it, have the access rules changed, or let one approve who is excepted, or sees more of it"
+            raise InvalidInput(f"{message}; {advice}", "decision")
 
     def _check_kind(self, asked: AskedFor) -> None:
         if asked.kind is AccessKind.DATA:

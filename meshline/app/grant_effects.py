@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +12,9 @@ from meshline.app.access_requests import Wish
 from meshline.app.access_rules import AccessRules, Action, list_included, name_principal
 from meshline.app.tokens import Actor, Role
 from meshline.graph.index import LineageIndex
+from meshline.graph.index.results import Flags
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.queries.selection import Selector, find_selections
+from meshline.graph.queries.selection import Selections, Selector, find_selections, parse_selector
 from meshline.graph.queries.visibility import Rights, compute_visible, select_ruled
 
 _GROUP = "group:"
@@ -22,20 +23,22 @@ _GROUP = "group:"
 class GrantEffect(NamedTuple):
     """`forbidden_by`: what keeps some of what is asked for from the principal: policies and restrictions, each with file and line.
 
-    `nothing`: whether it keeps all of it. `certain`: whether all groups of the principal are known; else it may be excepted by others.
+    `nothing`: whether it keeps all of it, and all groups of the principal are known; else it may be excepted by others.
     """
 
     forbidden_by: tuple[str, ...] = ()
     nothing: bool = False
-    certain: bool = True
 
 
-def judge_grant(rules: AccessRules, index: LineageIndex, wish: Wish, selector: Selector, lifts: Collection[Selector]) -> GrantEffect:
-    """What to grant a wish to see assets would do, with these restrictions lifted. Under the graph's lock."""
-    action, actor = Action(wish.action), _build_actor(wish)
+def judge_grant(rules: AccessRules, index: LineageIndex, view: LineageIndex, wish: Wish, lifts: Collection[Selector]) -> GrantEffect:
+    """What to grant a wish to see assets would do to those that a viewer sees, with these restrictions lifted. Under the graph's lock.
+
+    `view`: the index as the viewer sees it, who is answered by this: what is hidden from him must not count.
+    """
+    action, actor, selector = Action(wish.action), _build_actor(wish), parse_selector(wish.selector)
     rights = rules.find_rights(actor, action)
     selections = find_selections(index)
-    places, chosen = selections.places, selections.select(selector)
+    places, chosen = selections.places, select_seen(selections, selector, [view])
     datasets = np.zeros(places.count, np.bool_)
     datasets[places.datasets] = True
     wanted = chosen & datasets if (chosen & datasets).any() else chosen & places.resources
@@ -57,7 +60,15 @@ def judge_grant(rules: AccessRules, index: LineageIndex, wish: Wish, selector: S
         ),
     ]
     himself = wish.principal == ":".join(name_principal(Actor(wish.asker, Role.READER)))
-    return GrantEffect(tuple(dict.fromkeys(found)), not (wanted & shown).any(), certain=himself)
+    return GrantEffect(tuple(dict.fromkeys(found)), himself and not (wanted & shown).any())
+
+
+def select_seen(selections: Selections, selector: Selector, views: Iterable[LineageIndex]) -> Flags:
+    """What a selector chooses of what all these viewers see (bool, by place)."""
+    found = selections.select(selector)
+    for view in views:
+        found = found & view.assets.survey().mark_shown(selections.places.nodes)
+    return found
 
 
 def list_viewers(access: Access, wish: Wish) -> list[LiveGraph]:

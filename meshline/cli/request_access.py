@@ -153,6 +153,7 @@ class AccessRequest(msgspec.Struct, rename="camel", frozen=True):
     approvers: list[str]
     restrictions: list[str] | None
     forbidden_by: list[str] | None
+    grants_nothing: bool
     mine: bool
     reference: str | None
     steps: list[Step]
@@ -189,8 +190,12 @@ def format_request(request: AccessRequest) -> Iterator[Line]:
         yield Line(f"  decided by: {', '.join(request.approvers)}, until {request.lapses[:10]}")
         if request.restrictions:
             yield Line(f"  needs two deciders, since it is restricted: {', '.join(request.restrictions)}")
-    if request.forbidden_by:
-        yield Line(f"  not all of it is granted, since this forbids some: {', '.join(request.forbidden_by)}", "bold")
+    forbidding = ", ".join(request.forbidden_by or ())
+    if request.grants_nothing:
+        named = f": {forbidding}" if forbidding else ""
+        yield Line(f"  nothing of it that you see is granted, by the access rules{named}", "bold")
+    elif forbidding:
+        yield Line(f"  not all of it is granted, since this forbids some: {forbidding}", "bold")
     for step in request.steps[1:]:
         yield Line(
             f"  {step.at[:19]}  {format_caller(step.by, step.by_name)}: {step.kind.lower()}{f' ({step.reason})' if step.reason else ''}"

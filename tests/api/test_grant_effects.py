@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from meshline.app.tokens import Actor, Role
+from meshline.cli.client import convert_answer, read_query
+from meshline.cli.request_access import AccessRequest, format_request
+from meshline.graph.model import build_dataset_key
 from tests.api.test_access_requests import (
     ADMIN,
     ASK,
@@ -37,6 +40,8 @@ NO_CONTRACTORS = """
 forbid(principal in Group::"contractors", action == Action::"read", resource in Domain::"pay")
 unless { resource.tags.contains("listed") };
 """
+NO_OLD = '@id("old") forbid(principal, action == Action::"read", resource) when { resource.tags.contains("old") };'
+ONLY_VAULTS = 'forbid(principal, action == Action::"read", resource in Domain::"pay") unless { resource.tags.contains("vault") };'
 ONLY_STEWARDS = 'forbid(principal, action == Action::"read", resource in Domain::"pay") unless { principal in Group::"stewards" };'
 
 
@@ -99,3 +104,32 @@ def test_what_no_decider_may_lift_is_not_approved(open_with: Callable[..., Desk]
     listed = desk.ask(TEAM, ASK, asset=RATES.id)["id"]
     assert desk.ask(PAULA, DECIDE_WITH_REASONS, id=listed) == {"state": "GRANTED", "forbiddenBy": []}
     assert desk.ask(TEAM, LIST)["totalCount"] == 2
+
+
+def test_what_the_decider_does_not_see_counts_neither_for_nor_against_an_approval(open_with: Callable[..., Desk]) -> None:
+    """A dataset that the policy does not forbid, and one that another policy forbids."""
+    restricted = BROWSE_ALL.partition("restrict")[0] + 'restrict: [{on: "tag:secret", except: [group:auditors]}]\nrules: access.cedar\n'
+    desk = open_with(f"{ONLY_VAULTS}\n{NO_OLD}", restricted)
+    for name, *tags in (("vault", "secret", "vault"), ("old_vault", "secret", "vault", "old")):
+        dataset = build_dataset_key("wh", f"pay.{name}")
+        mesh.commit_statements(desk.live, mesh.build_schema_statement(dataset, "a"), mesh.build_asset_statement(dataset, tags=[*tags]))
+    auditor = Actor("ada", Role.READER, groups=("auditors",))
+    id_ = desk.ask(auditor, ASK, asset=PAY.id)["id"]
+    query = "{ accessRequests { nodes { state forbiddenBy grantsNothing } } }"
+    message = "approval would grant nothing that you see, since this forbids all of it, whatever is granted: access.cedar:1;"
+    assert message in desk.refuse(PAULA, DECIDE, id=id_)[1]
+    assert desk.ask(PAULA, query)["nodes"] == [{"state": "OPEN", "forbiddenBy": ["access.cedar:1"], "grantsNothing": False}]
+    for name in ("root", "other"):
+        desk.ask(ADMIN._replace(name=name), DECIDE, id=id_)
+    found = {actor.name: desk.ask(actor, query)["nodes"] for actor in (ADMIN, PAULA, auditor)}
+    assert found == {
+        "root": [{"state": "GRANTED", "forbiddenBy": ["access.cedar:1", "old@access.cedar:2"], "grantsNothing": False}],
+        "paula": [{"state": "GRANTED", "forbiddenBy": ["access.cedar:1"], "grantsNothing": True}],
+        "ada": [{"state": "GRANTED", "forbiddenBy": None, "grantsNothing": False}],
+    }
+    lines = {}
+    for actor in (ADMIN, PAULA):
+        (answer,) = desk.ask(actor, read_query("access-requests"), first=1)["nodes"]
+        lines[actor.name] = [line.text for line in format_request(convert_answer(answer, AccessRequest))]
+    assert "  not all of it is granted, since this forbids some: access.cedar:1, old@access.cedar:2" in lines["root"]
+    assert "  nothing of it that you see is granted, by the access rules: access.cedar:1" in lines["paula"]

@@ -144,6 +144,7 @@ function Decision({ request }: { request: AccessRequest }) {
   const decide = (decision: "APPROVE" | "REFUSE" | "REVOKE") =>
     act(DecideAccess, { request: request.id, decision, reason: reason || null });
   const active = request.state === "GRANTED" || request.state === "APPROVED";
+  const forbidding = (request.forbiddenBy ?? []).join(", ");
   const steps = request.steps.slice(1);
   return (
     <div className="stack">
@@ -157,9 +158,16 @@ function Decision({ request }: { request: AccessRequest }) {
           )}
         </p>
       )}
-      {request.forbiddenBy !== null && request.forbiddenBy.length > 0 && (
+      {(request.grantsNothing || forbidding !== "") && (
         <p className="notice warn">
-          Not all of it is granted, since this forbids some: <Name text={request.forbiddenBy.join(", ")} />
+          {request.grantsNothing
+            ? "Nothing of it that you see is granted, by the access rules"
+            : "Not all of it is granted, since this forbids some"}
+          {forbidding !== "" && (
+            <>
+              : <Name text={forbidding} />
+            </>
+          )}
         </p>
       )}
       {steps.length > 0 && (

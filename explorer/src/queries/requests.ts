@@ -5,11 +5,11 @@ export type AccessState = "OPEN" | "APPROVED" | "GRANTED" | "EXPIRED" | "REVOKED
 export type AccessKind = "METADATA" | "DATA";
 export type AccessDecision = "APPROVE" | "REFUSE" | "REVOKE";
 export type AccessStepKind = "ASK" | "APPROVE" | "REFUSE" | "REVOKE" | "WITHDRAW" | "CONFIRM" | "REMIND" | "END" | "OBSERVE" | "MISS";
-export type RequestParts = { id: string; kind: AccessKind; state: AccessState; assetName: string; action: string; purpose: string; asker: string; askerName: string | null; principal: string; askedAt: string; until: string; approvers: (string)[]; restrictions: (string)[] | null; forbiddenBy: (string)[] | null; mine: boolean; reference: string | null; steps: ({ kind: AccessStepKind; by: string; byName: string | null; reason: string | null })[] };
+export type RequestParts = { id: string; kind: AccessKind; state: AccessState; assetName: string; action: string; purpose: string; asker: string; askerName: string | null; principal: string; askedAt: string; until: string; approvers: (string)[]; restrictions: (string)[] | null; forbiddenBy: (string)[] | null; grantsNothing: boolean; mine: boolean; reference: string | null; steps: ({ kind: AccessStepKind; by: string; byName: string | null; reason: string | null })[] };
 
 export type AccessRequestsAnswer = { accessRequests: { totalCount: number; nodes: (RequestParts)[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } };
 export type AccessRequestsVariables = { state?: AccessState | null | undefined; first: number; after?: string | null | undefined };
-export const AccessRequests: Operation<AccessRequestsAnswer, AccessRequestsVariables> = { name: "AccessRequests", text: "query AccessRequests($state:AccessState$first:Int!$after:String){accessRequests(state:$state first:$first after:$after){totalCount nodes{...RequestParts}pageInfo{hasNextPage endCursor}}}fragment RequestParts on AccessRequest{id kind state assetName action purpose asker askerName principal askedAt until approvers restrictions forbiddenBy mine reference steps{kind by byName reason}}" };
+export const AccessRequests: Operation<AccessRequestsAnswer, AccessRequestsVariables> = { name: "AccessRequests", text: "query AccessRequests($state:AccessState$first:Int!$after:String){accessRequests(state:$state first:$first after:$after){totalCount nodes{...RequestParts}pageInfo{hasNextPage endCursor}}}fragment RequestParts on AccessRequest{id kind state assetName action purpose asker askerName principal askedAt until approvers restrictions forbiddenBy grantsNothing mine reference steps{kind by byName reason}}" };
 
 export type FindAssetAnswer = { resolve: { id: string } };
 export type FindAssetVariables = { name: string };

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from functools import cached_property
 from itertools import islice
 from typing import Self
 
@@ -14,6 +16,7 @@ from meshline.api.graphql.field_types import AccessKind, Decision, RequestState,
 from meshline.app.access_decisions import AccessDesk, AskedFor
 from meshline.app.access_notices import list_approvers
 from meshline.app.access_requests import Request
+from meshline.app.grant_effects import GrantEffect
 from meshline.graph.model import from_micros, get_current_micros, to_micros
 from meshline.graph.queries.pages import SortKey
 
@@ -68,26 +71,43 @@ class AccessRequest:
         return list_approvers(self.context.live, view.index, node, self.request.wish) if visible and node is not None else []
 
     @describe_field(
-        "The restrictions of the access rules because of which it needs two deciders; of a domain or product all that restrict the action."
-        " Null if the caller may not decide."
+        "The restrictions of the access rules because of which it needs two deciders, if the caller is one of them: those that apply to"
+        " what he and the asker see of it; of a domain, a product or what he does not see, all that restrict the action. Null if the caller"
+        " may not decide."
     )
     def restrictions(self) -> list[str] | None:
-        desk = self.context.desk
-        return sorted(desk.list_restrictions(self.request.wish)) if desk.may_decide(self.context.caller, self.request) else None
+        return sorted(self._restrictions) if self._may_decide else None
 
     @describe_field(
-        "What keeps some of it from the principal, whatever is granted: policies of the access rules, and restrictions that are not"
-        " lifted, as NAME@FILE:LINE. An approval that would grant nothing at all is refused. Null if the caller may not decide."
+        "What keeps some of it, of what the caller sees, from the principal, whatever is granted: policies of the access rules, and"
+        " restrictions that are not lifted, as NAME@FILE:LINE. An approval that would grant nothing that the caller sees is refused. Null"
+        " if the caller may not decide."
     )
     def forbidden_by(self) -> list[str] | None:
-        desk = self.context.desk
-        if not desk.may_decide(self.context.caller, self.request):
-            return None
-        state = self.request.compute_state(get_current_micros())
-        if state not in (RequestState.OPEN, RequestState.GRANTED):
-            return []
-        lifted = desk.list_restrictions(self.request.wish) if state is RequestState.OPEN else ()  # that deciders may yet lift
-        return list(desk.judge_grant(self.request, lifted).forbidden_by)
+        return list(self._effect.forbidden_by) if self._may_decide else None
+
+    @describe_field(
+        "Whether it is granted, and yet the access rules keep all of it, of what the caller sees, from the principal. False where the"
+        " groups of the principal are not all known."
+    )
+    def grants_nothing(self) -> bool:
+        return self.state is RequestState.GRANTED and self._effect.nothing
+
+    @cached_property
+    def _may_decide(self) -> bool:
+        return self.context.desk.may_decide(self.context.caller, self.request)
+
+    @cached_property
+    def _restrictions(self) -> Collection[str]:
+        return self.context.desk.find_restrictions(self.context.caller, self.request.wish)
+
+    @cached_property
+    def _effect(self) -> GrantEffect:
+        """What it grants of what the caller sees; of an open one what it would, if deciders lift what they may yet lift."""
+        if self.state not in (RequestState.OPEN, RequestState.GRANTED):
+            return GrantEffect()
+        lifted = self._restrictions if self.state is RequestState.OPEN else ()
+        return self.context.desk.judge_grant(self.context.caller, self.request, lifted)
 
     @classmethod
     def from_request(cls, context: RequestContext, request: Request) -> Self:

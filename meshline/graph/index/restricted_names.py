@@ -166,7 +166,7 @@ class RestrictedSurvey(Survey):
 
     catalogued = dataset_flows = property(refuse_question)  # what only sources and policies ask
 
-    def _mark_shown(self, nodes: Ints | I64) -> Flags:
+    def mark_shown(self, nodes: Ints | I64) -> Flags:
         return self._visible[nodes]
 
     def _keep_pairs(self, pairs: tuple[Ints, Ints]) -> tuple[Ints, Ints]:

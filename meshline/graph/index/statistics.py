@@ -156,7 +156,7 @@ class Survey:
         tables, n = self._tables, int(self._tables.counts[N_NODES])
         nodes = tables.nodes
         columns = np.flatnonzero((nodes.kind[:n] == COLUMN) & (nodes.listed[:n] > 0) & (nodes.live[:n] > 0))
-        columns = columns[(nodes.traits[nodes.part1[columns]] & (GONE | PAST) == 0) & self._mark_shown(columns)]
+        columns = columns[(nodes.traits[nodes.part1[columns]] & (GONE | PAST) == 0) & self.mark_shown(columns)]
         datasets, names = nodes.part1[columns], nodes.part2[columns]
         folds = tables.names.fold[names]
         return ListedColumns(datasets, nodes.rep[datasets], np.where(folds >= 0, folds, names))
@@ -166,7 +166,7 @@ class Survey:
         """(starts, ends) of all flows, as the datasets of their ends (representatives): int32, one pair for each flow."""
         tables, n = self._tables, int(self._tables.counts[N_FLOWS])
         rows = np.flatnonzero(tables.flows.flags[:n] & DEAD == 0)
-        rows = rows[self._mark_shown(tables.flows.start[rows]) & self._mark_shown(tables.flows.end[rows])]
+        rows = rows[self.mark_shown(tables.flows.start[rows]) & self.mark_shown(tables.flows.end[rows])]
         return self._to_datasets(tables.flows.start[rows]), self._to_datasets(tables.flows.end[rows])
 
     @cached_property
@@ -199,7 +199,7 @@ class Survey:
         facts, n, nodes = tables.facts, int(tables.counts[N_FACTS]), tables.nodes
         rows = np.flatnonzero((facts.tags[:n] != NONE) & (facts.node[:n] != NONE))
         rows = rows[(nodes.live[facts.node[rows]] > 0) & (nodes.traits[facts.node[rows]] & GONE == 0)]
-        rows = rows[self._mark_shown(facts.node[rows])]
+        rows = rows[self.mark_shown(facts.node[rows])]
         sets, assets = list_distinct_pairs(facts.tags[rows], nodes.rep[facts.node[rows]])
         ends = np.searchsorted(sets, np.arange(len(self._loader.tag_sets) + 1)).tolist()
         found: dict[str, list[Ints]] = {}
@@ -252,7 +252,7 @@ class Survey:
         """The texts of names by their numbers."""
         return self._tables.read_texts(numbers)
 
-    def _mark_shown(self, nodes: Ints | I64) -> Flags:
+    def mark_shown(self, nodes: Ints | I64) -> Flags:
         """Which of these nodes the viewer may see: all, but in a restricted index."""
         return np.ones(len(nodes), np.bool_)
 

@@ -162,13 +162,6 @@ def find_selected(index: LineageIndex, selector: Selector) -> bool:
     return bool(find_selections(index).select(selector).any())
 
 
-def find_overlapping(index: LineageIndex, selector: Selector, others: Iterable[Selector]) -> list[Selector]:
-    """Those of the other selectors that choose something of what a selector chooses."""
-    selections = find_selections(index)
-    chosen = selections.select(selector)
-    return [other for other in others if (selections.select(other) & chosen).any()]
-
-
 def _is_marked(marks: Flags, places: Ints) -> Flags:
     found: Flags = (places != NOTHING) & marks[places]
     return found
