@@ -72,6 +72,7 @@ def read_drawing(server: Neo4jServer) -> Drawing:
             "MATCH (a)-[r]->(b) WHERE a:Name AND b:Name RETURN type(r), a.id, b.id, properties(r)"
         ).values():
             scope_ids = properties.pop("scopes")
+            properties.pop("jobId", None)  # which earlier versions wrote
             assert len(scope_ids) == len(set(scope_ids)) > 0
             relationship = Relationship(type_, start, end, _format_json(properties), frozenset(scopes[s] for s in scope_ids))
             assert relationship not in relationships, "equal relationships are stored once"
@@ -128,7 +129,7 @@ def build_drawing(heads: Iterable[Head]) -> Drawing:
 
 
 def _build_flow_properties(flow: Flow) -> dict[str, Json]:
-    job: dict[str, Json] = {"jobId": flow.job.id if flow.job else "", "job": flow.job.qualified_name if flow.job else ""}
+    job: dict[str, Json] = {"job": flow.job.qualified_name if flow.job else ""}
     if flow.start.kind is AssetKind.DATASET:
         return {"type": "DATASET", "subtype": "", "masking": False, "covered": flow.covered, **job}
     return {"type": flow.type.value, "subtype": flow.subtype, "masking": flow.masking, "covered": flow.covered, **job}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pytest
@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from meshline.errors import StoreUnavailable
 from meshline.graph.content import encode_facts
-from meshline.graph.model import AssetFact, AssetKey, AssetKind, Facts, Statement, build_dataset_key
+from meshline.graph.model import AssetFact, AssetKey, AssetKind, Facts, Precedence, Statement, build_dataset_key
 from meshline.graph.store.base import Batch
-from meshline.graph.store.neo4j import Neo4jStore, projector
+from meshline.graph.store.neo4j import Neo4jStore, projection, projector
+from meshline.graph.store.neo4j.assertions import Properties, SourceProperties, merge_properties
 from tests.servers import Neo4jServer
 from tests.sizes import count_examples
 from tests.stores.drawing import build_drawing, read_drawing
@@ -112,6 +113,35 @@ def test_what_a_scope_stated_in_between_is_not_drawn(store: Neo4jStore, neo4j: N
         assert session.run("MATCH (c:Change) RETURN count(c)").values() == [[0]]
 
 
+def test_what_others_state_is_read_only_if_another_value_is_to_be_shown(
+    store: Neo4jStore, neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each run of one of a thousand jobs that read a table would read what all of them state of it."""
+    key = build_dataset_key("postgres://shop", "public.orders")
+    merged: list[int] = []
+
+    def count_and_merge(stated: Sequence[SourceProperties], precedence: Precedence) -> Properties:
+        merged.append(len(stated))
+        return merge_properties(stated, precedence)
+
+    monkeypatch.setattr(projection, "merge_properties", count_and_merge)
+
+    def state(scope: str, at: int, **attributes: str | int) -> list[int]:
+        merged.clear()
+        statement = Statement("openlineage/a", (scope,), at, encode_facts(Facts(assets=(AssetFact(key, attributes),))))
+        store.commit(lambda _: Batch(statements=[statement]))
+        assert store.complete_projection()
+        assert read_drawing(neo4j) == build_drawing(list_heads(store))
+        return list(merged)
+
+    assert state("s", 1, type="TABLE", title="Orders") == [1]
+    assert state("t", 2, type="TABLE") == []
+    assert state("s", 3, type="TABLE", title="Orders") == [], "at another time alone"
+    assert state("t", 4, type="VIEW") == [2]
+    assert state("s", 5, type="TABLE") == [2], "it states one attribute less"
+    assert state("t", 6, type="VIEW", position=1) == [2], "numbers are compared here"
+
+
 def test_a_search_finds_what_is_not_drawn(store: Neo4jStore) -> None:
     orders, old = build_dataset_key("postgres://shop", "public.orders"), build_dataset_key("postgres://shop", "public.orders_old")
 
@@ -190,7 +220,7 @@ def test_commits_wait_for_a_graph_that_is_far_behind(neo4j: Neo4jServer, monkeyp
         draw(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(projector, "draw_scopes", wait_and_draw)
-    monkeypatch.setattr(projector, "MAX_LAG_SECONDS", 0.0)
+    monkeypatch.setattr(projector, "LATE_SECONDS", 0.0)
     monkeypatch.setattr(projector, "WAIT_SECONDS", 60.0)
     with closing(Neo4jStore(neo4j.url)) as store:
         commit_statements(store, build_statement("A", 1))
@@ -215,7 +245,7 @@ def test_commits_do_not_wait_for_a_graph_that_cannot_be_drawn(
         raise StoreUnavailable("no room")
 
     monkeypatch.setattr(projector, "draw_scopes", fail)
-    monkeypatch.setattr(projector, "MAX_LAG_SECONDS", 0.0)
+    monkeypatch.setattr(projector, "LATE_SECONDS", 0.0)
     monkeypatch.setattr(projector, "WAIT_SECONDS", 60.0)
     with closing(Neo4jStore(neo4j.url)) as store:
         commit_statements(store, build_statement("A", 1))

@@ -35,8 +35,8 @@ def get_cypher(name: str) -> str:
 
 @cache
 def get_cypher_of_kind(name: str, kind: AssetKind) -> str:
-    """A query with `<kind>` replaced by the label of a kind (Cypher has no parameters for labels), and `<KIND>` by the kind."""
-    return _STATEMENTS[name].replace("<kind>", LABELS[kind]).replace("<KIND>", kind.value)
+    """A query with `<kind>` replaced by the label of a kind (Cypher has no parameters for labels)."""
+    return _STATEMENTS[name].replace("<kind>", LABELS[kind])
 
 
 @cache

@@ -22,9 +22,10 @@ from meshline.graph.content import build_keys, decode_layout
 from meshline.graph.model import AssetKey, parse_source_kind
 from meshline.graph.store.base import Projection
 from meshline.graph.store.neo4j import reader
+from meshline.graph.store.neo4j.assertions import NOTHING, Assertions, decode_assertions
 from meshline.graph.store.neo4j.connection import Connection, Transaction, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import format_time, get_cypher
-from meshline.graph.store.neo4j.projection import NOTHING, Assertions, ScopeChange, decode_assertions, write_projection
+from meshline.graph.store.neo4j.projection import ScopeChange, write_projection
 from meshline.graph.store.neo4j.reader import ScopeRow
 from meshline.graph.store.neo4j.records import Contents, read_counters
 from meshline.graph.store.neo4j.search_names import compute_digest
@@ -32,12 +33,12 @@ from meshline.graph.store.neo4j.search_names import compute_digest
 log = logging.getLogger("meshline.store")
 
 CHANGES = 500  # commits that are drawn together
-SCOPES = 1_000  # scopes of one transaction
+SCOPES = 200  # scopes of one transaction: Java's garbage collector copies what a large one has, again and again
 CONTENTS = 2_000  # new contents of one transaction
 
 IDLE_SECONDS = 0.1  # without a commit, until the projection follows
 INTERVAL_SECONDS = 2.0  # between two batches while commits go on: what is stated again meanwhile is drawn once
-MAX_LAG_SECONDS = 5.0  # then commits wait for the projection
+LATE_SECONDS = 3.0  # behind: then commits wait for the projection, so that it is never five seconds behind
 WAIT_SECONDS = 5.0  # that one commit waits at most
 FOREIGN_SECONDS = 3.0  # until changes of another process are drawn here, if that does not
 RETRY_SECONDS = 1.0
@@ -52,7 +53,7 @@ class Pending(NamedTuple):
     base: int
     revision: int
     rows: Sequence[ScopeRow]  # the scopes that they changed, as they are now
-    contents: Sequence[bytes]  # digests of the contents that they added
+    contents: Sequence[bytes]  # digests of the contents that they added and that these scopes do not have: of these the names are drawn
 
     @property
     def is_empty(self) -> bool:
@@ -74,7 +75,9 @@ def read_pending(tx: Transaction) -> Pending:
         revision = number
     if everything:  # also the commits after these that changed no statements
         revision = read_counters(tx).revision
-    return Pending(base, revision, reader.read_scopes(tx, scopes), list(digests))
+    rows = reader.read_scopes(tx, scopes)
+    active = {row.content_digest for row in rows}
+    return Pending(base, revision, rows, [digest for digest in digests if digest not in active])
 
 
 def split_digests(joined: bytes) -> Iterator[bytes]:
@@ -100,7 +103,6 @@ class Projector:
         self._drawn = 0
         self._failed = False  # the last batch
         self._closed = False
-        self._hurried = False
         self._thread: threading.Thread | None = None
 
     def record_commit(self, revision: int) -> None:
@@ -162,7 +164,7 @@ class Projector:
 
     def _is_late(self) -> bool:
         first = self._waiting[0][1] if self._waiting else float("inf")
-        return not self._failed and not self._closed and time.monotonic() - first > MAX_LAG_SECONDS
+        return not self._failed and not self._closed and time.monotonic() - first > LATE_SECONDS
 
     def _run(self) -> None:
         while self._wait_until_due():
@@ -230,16 +232,22 @@ def draw_scopes(tx: Transaction, contents: Contents, rows: Sequence[ScopeRow], a
     drawn: dict[int, list[object]] = {}
     if rows:
         drawn = {number: state for number, *state in read_rows(tx, get_cypher("drawn_scopes"), ids=[row.id for row in rows])}
-    changed = [(row, _find_digest(drawn.get(row.id))) for row in rows if drawn.get(row.id) != _list_drawn(row)]
-    needed = {digest for row, before in changed for digest in (row.content_digest, before) if digest is not None}
+    changed = [row for row in rows if drawn.get(row.id) != _list_drawn(row)]
+    before = {row.id: _find_digest(drawn.get(row.id)) for row in changed}
+    needed = {digest for row in changed for digest in (row.content_digest, before[row.id]) if digest is not None}
     blobs = contents.read(tx, {*needed, *added})
-    run_in_chunks(tx, get_cypher("add_drawn_scopes"), [_build_scope_row(row) for row, _ in changed if row.id not in drawn])
-    run_in_chunks(tx, get_cypher("set_drawn_scopes"), [_build_drawn_row(row) for row, _ in changed])
+    run_in_chunks(tx, get_cypher("add_drawn_scopes"), [_build_scope_row(row) for row in changed if row.id not in drawn])
+    run_in_chunks(tx, get_cypher("set_drawn_scopes"), [_build_drawn_row(row) for row in changed])
 
     def decode(digest: bytes | None) -> Assertions:
         return NOTHING if digest is None else decode_assertions(blobs[digest])
 
-    changes = [ScopeChange(row.id, decode(before), decode(row.content_digest)) for row, before in changed]
+    changes = [
+        ScopeChange(
+            row.id, row.source, _find_time(drawn.get(row.id)), row.observed or 0, decode(before[row.id]), decode(row.content_digest)
+        )
+        for row in changed
+    ]
     names: dict[AssetKey, None] = {}
     for digest in added:
         names.update(dict.fromkeys(build_keys(decode_layout(blobs[digest]))))
@@ -249,6 +257,11 @@ def draw_scopes(tx: Transaction, contents: Contents, rows: Sequence[ScopeRow], a
 def _find_digest(state: Sequence[object] | None) -> bytes | None:
     """The content of a scope as it is drawn."""
     return None if state is None or state[0] is None else bytes.fromhex(str(state[0]))
+
+
+def _find_time(state: Sequence[object] | None) -> int:
+    """When a scope was observed as it is drawn (microseconds); 0 if it is empty."""
+    return state[1] if state is not None and isinstance(state[1], int) else 0
 
 
 def _list_drawn(row: ScopeRow) -> list[object]:

@@ -352,134 +352,132 @@ SET s += row, s.observedAt = datetime(row.observedAt), s.validFrom = datetime(ro
 //// known_names
 UNWIND $ids AS id
 MATCH (n:Name {id: id})
-RETURN collect(n.id)
+RETURN collect([n.id, n:Asset])
 
-// row: id, parts, words, sort
+// row: the properties of a node
 //// add_names
 UNWIND $rows AS row
-CREATE (:Name {id: row[0], kind: '<KIND>', parts: row[1], words: row[2], sort: row[3]})
+CREATE (n:Name)
+SET n = row
 
-// row: the same, name, qualified name, namespace, dataset
 //// add_assets
 UNWIND $rows AS row
-CREATE (:Name:Asset:<kind> {id: row[0], kind: '<KIND>', parts: row[1], words: row[2], sort: row[3],
-  name: row[4], qualifiedName: row[5], namespace: row[6], dataset: row[7]})
+CREATE (n:Name:Asset:<kind>)
+SET n = row
 
 //// show_assets
 UNWIND $rows AS row
-MATCH (n:Name {id: row[0]})
-SET n:Asset:<kind>, n.name = row[4], n.qualifiedName = row[5], n.namespace = row[6], n.dataset = row[7]
+MATCH (n:Name {id: row.id})
+SET n:Asset:<kind>, n += row
 
-// row: scope, ids
+// Of assets that may not show what they shall, all that is stated of them. row: id, [name, value] of what they shall show (null: it is not
+// known).
+//// contested_stated
+UNWIND $rows AS row
+MATCH (n:Name {id: row[0]})
+WHERE row[1] IS NULL OR any(pair IN row[1] WHERE n[pair[0]] IS NULL OR n[pair[0]] <> pair[1])
+RETURN collect([row[0], [(s:Scope)-[r:SAYS]->(n) | [s.id, s.source, s.observedMicros, properties(r)]]])
+
+// The beginning of a query whose parts refer to nodes by position. In their rows, row[0] are positions: of assets, or of the start and the
+// end of each relationship.
+//// find_nodes
+UNWIND $ids AS id
+MATCH (n:Name {id: id})
+WITH collect(n) AS nodes
+
+// row: positions, scope
 //// add_mentions
 UNWIND $rows AS row
-MATCH (s:Scope {id: row[0]})
-UNWIND row[1] AS id
-MATCH (n:Name {id: id})
+MATCH (s:Scope {id: row[1]})
+UNWIND row[0] AS at
+WITH s, nodes[at] AS n
 CREATE (s)-[:MENTIONS]->(n)
 
-// row: scope, [[id, attributes, words]]. The shown properties are final if no other scope states attributes of the asset;
-// returns the ids of the other assets.
+// row: positions, scope, properties of each
 //// add_stated
 UNWIND $rows AS row
-MATCH (s:Scope {id: row[0]})
-UNWIND row[1] AS stated
-MATCH (n:Name {id: stated[0]})
+MATCH (s:Scope {id: row[1]})
+UNWIND range(0, size(row[0]) - 1) AS at
+WITH s, nodes[row[0][at]] AS n, row[2][at] AS stated
 CREATE (s)-[r:SAYS]->(n)
-SET r = stated[1], r.words = stated[2], n += stated[1]
-WITH n WHERE count { (n)<-[:SAYS]-() } > 1
-RETURN collect(DISTINCT n.id)
+SET r += stated
 
-// row: scope, [[id, attributes, words, attributes to show]]
+// row: positions, scope, properties of each
 //// change_stated
 UNWIND $rows AS row
-MATCH (s:Scope {id: row[0]})
-UNWIND row[1] AS stated
-MATCH (s)-[r:SAYS]->(n:Name {id: stated[0]})
-SET r = stated[1], r.words = stated[2], n += stated[3]
+MATCH (s:Scope {id: row[1]})
+UNWIND range(0, size(row[0]) - 1) AS at
+WITH s, nodes[row[0][at]] AS n, row[2][at] AS stated
+MATCH (s)-[r:SAYS]->(n)
+SET r = stated
 
-// row: the properties that all pairs share, and the pairs (start, end)
-//// add_flows
+//// remove_stated
 UNWIND $rows AS row
-UNWIND row.pairs AS pair
-MATCH (a:Name {id: pair[0]})
-MATCH (b:Name {id: pair[1]})
-MERGE (a)-[r:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking, covered: row.covered, jobId: row.jobId}]->(b)
-ON CREATE SET r.job = row.job, r.scopes = row.scopes
-ON MATCH SET r.scopes = r.scopes + row.scopes
+MATCH (s:Scope {id: row[1]})
+UNWIND row[0] AS at
+WITH s, nodes[at] AS n
+MATCH (s)-[r:SAYS]->(n)
+DELETE r
 
-// The same for pairs with an asset that is new, so that no such relationship exists: it is not looked for.
-//// create_flows
+//// remove_mentions
 UNWIND $rows AS row
-UNWIND row.pairs AS pair
-MATCH (a:Name {id: pair[0]})
-MATCH (b:Name {id: pair[1]})
-CREATE (a)-[:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking, covered: row.covered, jobId: row.jobId, job: row.job,
-  scopes: row.scopes}]->(b)
+MATCH (s:Scope {id: row[1]})
+UNWIND row[0] AS at
+WITH s, nodes[at] AS n
+MATCH (s)-[r:MENTIONS]->(n)
+DELETE r
 
-//// create_edges
+// row: positions, properties
+//// create_links
 UNWIND $rows AS row
-MATCH (a:Name {id: row[0]})
-MATCH (b:Name {id: row[1]})
-CREATE (a)-[r:<edge> {said: row[2]}]->(b)
-SET r += row[3], r.scopes = row[4]
+UNWIND range(0, size(row[0]) - 1, 2) AS at
+WITH nodes[row[0][at]] AS a, nodes[row[0][at + 1]] AS b, row[1] AS given
+CREATE (a)-[r:<edge>]->(b)
+SET r += given
 
-// row: start, end, attributes as JSON, attributes, scopes
-//// add_edges
+//// merge_flows
 UNWIND $rows AS row
-MATCH (a:Name {id: row[0]})
-MATCH (b:Name {id: row[1]})
-MERGE (a)-[r:<edge> {said: row[2]}]->(b)
-ON CREATE SET r += row[3], r.scopes = row[4]
-ON MATCH SET r.scopes = r.scopes + row[4]
+UNWIND range(0, size(row[0]) - 1, 2) AS at
+WITH nodes[row[0][at]] AS a, nodes[row[0][at + 1]] AS b, row[1] AS given
+MERGE (a)-[r:<edge> {type: given.type, subtype: given.subtype, masking: given.masking, covered: given.covered, job: given.job}]->(b)
+ON CREATE SET r = given
+ON MATCH SET r.scopes = r.scopes + given.scopes
+
+//// merge_edges
+UNWIND $rows AS row
+UNWIND range(0, size(row[0]) - 1, 2) AS at
+WITH nodes[row[0][at]] AS a, nodes[row[0][at + 1]] AS b, row[1] AS given
+MERGE (a)-[r:<edge> {said: given.said}]->(b)
+ON CREATE SET r = given
+ON MATCH SET r.scopes = r.scopes + given.scopes
 
 // The scopes that remain in r.scopes state the relationship, too.
 //// remove_flows
 UNWIND $rows AS row
-UNWIND row.pairs AS pair
-MATCH (a:Name {id: pair[0]})
-MATCH (b:Name {id: pair[1]})
-MATCH (a)-[r:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking, covered: row.covered, jobId: row.jobId}]->(b)
-SET r.scopes = [scope IN r.scopes WHERE NOT scope IN row.scopes]
+UNWIND range(0, size(row[0]) - 1, 2) AS at
+WITH nodes[row[0][at]] AS a, nodes[row[0][at + 1]] AS b, row[1] AS given
+MATCH (a)-[r:<edge> {type: given.type, subtype: given.subtype, masking: given.masking, covered: given.covered, job: given.job}]->(b)
+SET r.scopes = [scope IN r.scopes WHERE NOT scope IN given.scopes]
 WITH r WHERE size(r.scopes) = 0
 DELETE r
 
 //// remove_edges
 UNWIND $rows AS row
-MATCH (a:Name {id: row[0]})
-MATCH (b:Name {id: row[1]})
-MATCH (a)-[r:<edge> {said: row[2]}]->(b)
-SET r.scopes = [scope IN r.scopes WHERE NOT scope IN row[4]]
+UNWIND range(0, size(row[0]) - 1, 2) AS at
+WITH nodes[row[0][at]] AS a, nodes[row[0][at + 1]] AS b, row[1] AS given
+MATCH (a)-[r:<edge> {said: given.said}]->(b)
+SET r.scopes = [scope IN r.scopes WHERE NOT scope IN given.scopes]
 WITH r WHERE size(r.scopes) = 0
 DELETE r
 
-//// remove_mentions
-UNWIND $rows AS row
-MATCH (s:Scope {id: row[0]})-[r:MENTIONS]->(n:Name) WHERE n.id IN row[1]
-DELETE r
-
-//// remove_stated
-UNWIND $rows AS row
-MATCH (s:Scope {id: row[0]})-[r:SAYS]->(n:Name) WHERE n.id IN row[1]
-DELETE r
-
-//// list_stated
-UNWIND $ids AS id
-MATCH (n:Name {id: id})
-RETURN collect([id, properties(n), [(s:Scope)-[r:SAYS]->(n) | [s.source, s.observedMicros, properties(r)]]])
-
-//// contested_stated
-UNWIND $ids AS id
-MATCH (n:Name {id: id}) WHERE count { (n)<-[:SAYS]-() } > 1
-RETURN collect([id, properties(n), [(s:Scope)-[r:SAYS]->(n) | [s.source, s.observedMicros, properties(r)]]])
-
+// row: positions (one), properties
 //// set_attributes
 UNWIND $rows AS row
-MATCH (n:Name {id: row.id})
-SET n += row.properties
+WITH nodes[row[0][0]] AS n, row[1] AS given
+SET n += given
 
 //// hide_unstated
-UNWIND $ids AS id
+UNWIND $rows AS id
 MATCH (n:Name {id: id}) WHERE NOT EXISTS { (n)<-[:SAYS|MENTIONS]-(:Scope) }
 REMOVE n:Asset:Domain:DataProduct:Dataset:Column:Job:Consumer:Owner:Contract, n.name, n.qualifiedName, n.namespace, n.dataset
 

@@ -27,13 +27,27 @@ def compute_id(key: AssetKey) -> str:
     return key.id
 
 
-@lru_cache(maxsize=20_000)
-def build_name_row(key: AssetKey) -> tuple[object, ...]:
-    """The properties of a :Name, in the order of the query `add_assets`: four that stay, and those that it has while it is an :Asset."""
-    for_ever = (compute_id(key), key.parts, join_words(list_key_words(key)), build_sort_key(key))
-    namespace = key.parts[0] if len(key.parts) > 1 else None
-    dataset = "/".join(key.parts[:2]) if key.kind is AssetKind.COLUMN else None
-    return (*for_ever, key.name, key.qualified_name, namespace, dataset)
+def build_name_row(key: AssetKey) -> dict[str, object]:
+    """The properties of a :Name that stay."""
+    return {
+        "id": compute_id(key),
+        "kind": key.kind.value,
+        "parts": key.parts,
+        "words": join_words(list_key_words(key)),
+        "sort": build_sort_key(key),
+    }
+
+
+def build_asset_row(key: AssetKey) -> dict[str, object]:
+    """The properties of a :Name while it is an :Asset, without those that are stated."""
+    row = build_name_row(key)
+    row["name"] = key.name
+    row["qualifiedName"] = key.qualified_name
+    if len(key.parts) > 1:
+        row["namespace"] = key.parts[0]
+    if key.kind is AssetKind.COLUMN:
+        row["dataset"] = f"{key.parts[0]}/{key.parts[1]}"
+    return row
 
 
 RESERVED = frozenset({"id", "kind", "parts", "name", "qualifiedName", "words", "sort", "namespace", "dataset"})
