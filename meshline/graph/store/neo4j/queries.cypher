@@ -381,8 +381,9 @@ RETURN collect([row[0], [(s:Scope)-[r:SAYS]->(n) | [s.id, s.source, s.observedMi
 // The beginning of a query whose parts refer to nodes by position. In their rows, row[0] are positions: of assets, or of the start and the
 // end of each relationship.
 //// find_nodes
-UNWIND $ids AS id
-MATCH (n:Name {id: id})
+UNWIND range(0, size($ids) - 1) AS at
+MATCH (n:Name {id: $ids[at]})
+WITH n ORDER BY at
 WITH collect(n) AS nodes
 
 // row: positions, scope
