@@ -120,7 +120,7 @@ def _merge_attributes(tx: Transaction, changes: Sequence[ScopeChange], new: Coll
     sources, the newer statement is shown. `new`: assets without a node.
     """
     stated: defaultdict[str, list[SourceProperties]] = defaultdict(list)
-    looked: dict[str, list[object] | None] = {}  # what an asset shows if nothing is to be set; None: that cannot be told so
+    looked: dict[str, list[object] | None] = {}  # what an asset shows if nothing is to be set; None: it must be read
     for change in changes:
         for id_ in change.before.stated:
             if id_ not in change.after.stated:

@@ -33,12 +33,12 @@ from meshline.graph.store.neo4j.search_names import compute_digest
 log = logging.getLogger("meshline.store")
 
 CHANGES = 500  # commits that are drawn together
-SCOPES = 200  # scopes of one transaction: Java's garbage collector copies what a large one has, again and again
+SCOPES = 100  # of one transaction: commits that wait for room wait for one, and Java's garbage collector copies what a large one has
 CONTENTS = 2_000  # new contents of one transaction
 
 IDLE_SECONDS = 0.1  # without a commit, until the projection follows
 INTERVAL_SECONDS = 2.0  # between two batches while commits go on: what is stated again meanwhile is drawn once
-LATE_SECONDS = 3.0  # behind: then commits wait for the projection, so that it is never five seconds behind
+LATE_SECONDS = 3.0  # behind: then commits wait for the projection, so that it stays within five while one transaction takes less than two
 WAIT_SECONDS = 5.0  # that one commit waits at most
 FOREIGN_SECONDS = 3.0  # until changes of another process are drawn here, if that does not
 RETRY_SECONDS = 1.0

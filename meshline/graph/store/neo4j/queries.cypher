@@ -448,7 +448,7 @@ ON MATCH SET r.scopes = r.scopes + given.scopes
 UNWIND $rows AS row
 UNWIND range(0, size(row[0]) - 1, 2) AS at
 WITH nodes[row[0][at]] AS a, nodes[row[0][at + 1]] AS b, row[1] AS given
-MERGE (a)-[r:<edge> {said: given.said}]->(b)
+MERGE (a)-[r:<edge> {said: given["said"]}]->(b)
 ON CREATE SET r = given
 ON MATCH SET r.scopes = r.scopes + given.scopes
 
@@ -466,7 +466,7 @@ DELETE r
 UNWIND $rows AS row
 UNWIND range(0, size(row[0]) - 1, 2) AS at
 WITH nodes[row[0][at]] AS a, nodes[row[0][at + 1]] AS b, row[1] AS given
-MATCH (a)-[r:<edge> {said: given.said}]->(b)
+MATCH (a)-[r:<edge> {said: given["said"]}]->(b)
 SET r.scopes = [scope IN r.scopes WHERE NOT scope IN given.scopes]
 WITH r WHERE size(r.scopes) = 0
 DELETE r
