@@ -28,7 +28,7 @@ from meshline.graph.store.neo4j import Neo4jStore
 
 ABOUT = """\
 A topic of Kafka with 1, 2 or 4 partitions and as many `meshline serve --kafka` in one group, over one Neo4j, which is empty before each.
-Each has its partition and has taken other events when the measured ones come: new ones of 12 KB on average, keyed by their job as
+Each has its partition and has read other events when the measured ones come: new ones of 12 KB on average, keyed by their job as
 OpenLineage's clients do. Events a second by the clock, from the first message until the last one is durable. Processor time of an event:
 of all these servers, and of Neo4j's process as Java reports it, until the graph for people shows all. The best of some rounds, in turns,
 after one that only warms Neo4j up.
