@@ -67,6 +67,25 @@ class Snapshots:
     def restore(self, store: Store, precedence: Precedence) -> Restored | None:
         """The index in the file, with what changed in the store since; None if the file is absent, or cannot be used."""
 
+        def complete(restored: Restored) -> None:
+            now = store.read_revision()
+            if not now // 2 <= restored.lineage.revision <= now:
+                raise Unusable("most of the store is newer")
+            changes = store.read_changes(restored.lineage.revision)
+            restored.titles.record(changes.heads)
+            restored.lineage.changes.apply(changes)
+
+        restored = self.map(store, precedence, complete)
+        if restored is not None:
+            with self._turn:
+                self._index, self._applied, self._written = restored.lineage, 0, time.monotonic()
+        return restored
+
+    def map(self, store: Store, precedence: Precedence, complete: Callable[[Restored], None]) -> Restored | None:
+        """An index of its own as it was when the file was written, with what `complete` does to it; None if the file is absent, or cannot
+        be used. Processes, and indexes of one process, share the memory of all that they do not change.
+        """
+
         def check(encoded: bytes) -> None:
             self._check(encoded, store, precedence)
 
@@ -74,10 +93,8 @@ class Snapshots:
             snapshot = open_snapshot(self.path, compute_code_digest(), check)
             facts = msgspec.msgpack.decode(snapshot.facts, type=_Facts)
             titles = TitlePairs(snapshot.arrays.pop(_TITLES, np.empty(0, np.uint8)).tobytes(), store.read_heads)
-            index = LineageIndex.restore(snapshot.arrays, facts.revision, precedence)
-            changes = store.read_changes(facts.revision)
-            titles.record(changes.heads)
-            index.changes.apply(changes)
+            restored = Restored(LineageIndex.restore(snapshot.arrays, facts.revision, precedence), titles)
+            complete(restored)
         except FileNotFoundError:
             return None
         except MeshlineError:
@@ -86,9 +103,7 @@ class Snapshots:
             reason = (error.strerror or "") if isinstance(error, OSError) else str(error)
             log.warning("the index in %s is not used, and is loaded from the store: %s", self.path, reason or type(error).__name__)
             return None
-        with self._turn:
-            self._index, self._applied, self._written = index, 0, time.monotonic()
-        return Restored(index, titles)
+        return restored
 
     @staticmethod
     def _check(encoded: bytes, store: Store, precedence: Precedence) -> None:
@@ -101,9 +116,6 @@ class Snapshots:
             raise Unusable("it is of another store, or of a state that this store does not have")
         if facts.precedence != precedence:
             raise Unusable("the precedence of sources was another")
-        now = store.read_revision()
-        if not now // 2 <= facts.revision <= now:
-            raise Unusable("most of the store is newer")
 
     def is_due(self, index: LineageIndex, *, at_end: bool = False) -> bool:
         """Whether a file should be written: none fits, or much changed since."""

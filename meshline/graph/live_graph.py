@@ -1,16 +1,11 @@
-"""The live graph: a store, the index that follows it, indexes of past times, and garbage collection settings for a large graph.
-
-Indexes as of past times are built apart from the live one, one at a time, and cached while there is room.
-"""
+"""The live graph: a store, the index that follows it, indexes of past times, and garbage collection settings for a large graph."""
 
 from __future__ import annotations
 
 import gc
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple, TypeAlias
@@ -20,105 +15,14 @@ from meshline.graph.content import decode_facts
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.name_vectors import NameVectors
-from meshline.graph.index.results import KnownLater, ScopeInfo
+from meshline.graph.index.results import Digests, ScopeInfo
 from meshline.graph.index.title_pairs import TitlePairs
-from meshline.graph.index_file import Snapshots
-from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Interval, Json, Precedence
+from meshline.graph.index_file import Restored, Snapshots
+from meshline.graph.model import AssetKey, Content, Interval, Json, Precedence
+from meshline.graph.past_index import PastIndexes, check_reading, find_known_later, turn_back
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 
-MOST = 4  # cached indexes of past times
-BYTES = 2**30  # that the cached indexes take together, unless a single one takes more
-BUILD_SECONDS = 120.0  # limit for reading the heads of one past time
-
-Load: TypeAlias = Callable[[Iterator[Sequence[Head]], int], LineageIndex]
-
-
-class _Build(NamedTuple):
-    """An index that is being built. `revision`: it contains at least all commits up to there."""
-
-    revision: int
-    found: Future[LineageIndex]
-
-
-class PastIndexes:
-    """A cache of indexes as of past times. Thread-safe; the indexes themselves are not: use one only under the graph's lock."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._turn = threading.Lock()  # guards the two dictionaries
-        self._known: OrderedDict[int, LineageIndex] = OrderedDict()
-        self._builds: dict[int, _Build] = {}
-        self._one = threading.Semaphore()  # one build at a time: it uses a processor, and as much memory as the graph
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def find(self, as_of: int, revision: int) -> LineageIndex | None:
-        """The cached index as of a time (microseconds) that contains this revision; None if there is none."""
-        with self._turn:
-            found = self._known.get(as_of)
-            if found is None or found.revision < revision:
-                return None
-            self._known.move_to_end(as_of)
-            return found
-
-    def get(self, as_of: int, revision: int, deadline: float | None, load: Load) -> LineageIndex:
-        """The index as of a time, built if none is cached, by a thread that continues after the caller's deadline (`time.monotonic()`).
-
-        `load` builds it from the heads as of the time and their revision. A late statement may change any past time, so an index is
-        valid for the revisions up to its own. Raises StoreUnavailable at the deadline, and any error of the build.
-        """
-        found = self.find(as_of, revision)
-        if found is not None:
-            return found
-        with self._turn:
-            build = self._builds.get(as_of)
-            if build is None or build.revision < revision:
-                build = self._builds[as_of] = _Build(revision, Future())
-                threading.Thread(target=self._build, args=(as_of, build, load), name="meshline-past", daemon=True).start()
-        try:
-            return build.found.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
-        except TimeoutError:
-            raise StoreUnavailable("the graph as of that time is still being read: ask again in a few seconds") from None
-
-    def _build(self, as_of: int, build: _Build, load: Load) -> None:
-        try:
-            with self._one:
-                revision = self._store.read_revision()  # before the heads: later commits may or may not be among them
-                built = load(_limit_reading(self._store.iterate_heads(as_of), time.monotonic() + BUILD_SECONDS), revision)
-        except BaseException as error:  # noqa: BLE001 - the future raises it in the waiting caller
-            self._end(as_of, build)
-            build.found.set_exception(error)
-        else:
-            self._end(as_of, build, built)
-            build.found.set_result(built)
-
-    def _end(self, as_of: int, build: _Build, built: LineageIndex | None = None) -> None:
-        with self._turn:
-            if self._builds.get(as_of) is build:
-                del self._builds[as_of]
-            if built is None:
-                return
-            self._known[as_of] = built
-            self._known.move_to_end(as_of)
-            while len(self._known) > 1 and (
-                len(self._known) > MOST or sum(one.changes.count_bytes() for one in self._known.values()) > BYTES
-            ):
-                self._known.popitem(last=False)
-
-
-def _limit_reading(batches: Iterator[Sequence[Head]], deadline: float) -> Iterator[Sequence[Head]]:
-    for batch in batches:
-        if time.monotonic() > deadline:
-            raise LimitExceeded(f"the graph as of that time cannot be read within {BUILD_SECONDS:g} seconds")
-        yield batch
-
-
 SPARE_NODES = 100_000  # unused nodes that the index may have (or a quarter of all nodes) before it is reloaded
-SCOPES_AT_ONCE = 500  # scopes whose histories are read together
-_RELATIONS = (EdgeType.OWNS, EdgeType.CONSUMES, EdgeType.GOVERNS, EdgeType.PORT)
-
-_Stating: TypeAlias = Mapping[EdgeType, Mapping[str, Sequence[int]]]  # see `OwnershipFacet.list_scopes_stating`
 
 
 class FactRow(NamedTuple):
@@ -244,7 +148,7 @@ class LiveGraph:
         self.titles = TitlePairs()  # what searches learn from titles
         self.snapshots: Snapshots | None = None  # where the index is kept for the next start, if it is
         self.publish: Callable[[int, Changes], None] | None = None  # called, under the lock, with the changes since a revision
-        self._past = PastIndexes(store)
+        self._past = PastIndexes()
         self._size = index.changes.count_nodes()  # when unused nodes were last counted
         self._unused = index.changes.count_unused()  # after the index was last loaded
 
@@ -388,14 +292,29 @@ class LiveGraph:
         if found is not None:
             return found
         with self.lock:
-            stating = {type_: self.index.ownership.list_scopes_stating(type_) for type_ in _RELATIONS}
+            now = self.index
+            at, digests = now.revision, now.list_digests()
+            stating = now.ownership.list_all_scopes_stating()
 
-        def load(heads: Iterator[Sequence[Head]], revision: int) -> LineageIndex:
-            index = _build_index(heads, revision, as_of, self.precedence)
-            index.known_later = _find_known_later(self.store, stating, index)
+        def load(until: float) -> LineageIndex:
+            index = self._map_past(as_of, at, digests, until)
+            if index is None:
+                index = _build_index(check_reading(self.store.iterate_heads(as_of), until), at, as_of, self.precedence)
+            index.known_later = find_known_later(self.store, stating, index)
             return index
 
         return self._past.get(as_of, wanted, deadline, load)
+
+    def _map_past(self, as_of: int, revision: int, digests: Digests, deadline: float) -> LineageIndex | None:
+        """The index as of a time, made of the file; None if there is none, or reading all takes less."""
+        turned = False
+
+        def turn(restored: Restored) -> None:
+            nonlocal turned
+            turned = turn_back(restored, self.store, as_of, revision, digests, deadline)
+
+        restored = None if self.snapshots is None else self.snapshots.map(self.store, self.precedence, turn)
+        return restored.lineage if restored is not None and turned else None
 
     def has_index(self, as_of: int, revision: int) -> bool:
         """True if `get_index` returns at once."""
@@ -467,6 +386,8 @@ class LiveGraph:
             return
         self.titles.record(changes.heads)
         self.index.changes.apply(changes)
+        if self._past.is_used:
+            self._past.follow(since, changes, self.index.ownership.list_kinds_stating(head.scope_id for head in changes.heads))
         if self.publish is not None:
             self.publish(since, changes)
 
@@ -493,29 +414,6 @@ def _build_index(heads: Iterator[Sequence[Head]], revision: int, as_of: int | No
         raise StoreCorrupt(
             f"the contents of the store cannot be read ({type(error).__name__}: {error}): run `meshline store check`, or restore a backup"
         ) from error
-
-
-def _find_known_later(store: Store, now: _Stating, then: LineageIndex) -> tuple[KnownLater, ...]:
-    """The relations that sources of a kind state now but not at that time; each with the time of the first such statement."""
-    found: list[KnownLater] = []
-    for type_, stating in now.items():
-        known = then.ownership.list_scopes_stating(type_)
-        for kind, scopes in sorted(stating.items()):
-            times = [] if kind in known else _list_statement_times(store, scopes, type_)
-            if times:
-                found.append(KnownLater(type_, kind, min(times)))
-    return tuple(found)
-
-
-def _list_statement_times(store: Store, scopes: Sequence[int], type_: EdgeType) -> list[int]:
-    """The times from which statements of these scopes were active that state a relation of a type whose end is not a job."""
-    return [
-        interval.valid_from
-        for first in range(0, len(scopes), SCOPES_AT_ONCE)
-        for history in store.read_history(scopes[first : first + SCOPES_AT_ONCE]).values()
-        for interval, content in history
-        if any(edge.type is type_ and edge.end.kind is not AssetKind.JOB for edge in decode_facts(content.blob).edges)
-    ]
 
 
 def _is_shown(shown: ScopeInfo, head: Head | None) -> bool:

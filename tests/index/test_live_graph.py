@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import StoreUnavailable
-from meshline.graph import live_graph
+from meshline.graph import live_graph, past_index
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
+from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement, build_owner_key
 from meshline.graph.store.base import Batch, Changes, Head
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.what_if import SupposedStatement, suppose_statements
@@ -60,7 +60,7 @@ def test_commits_of_another_writer_are_followed(store: SqliteStore, tmp_path: Pa
     other.close()
 
 
-def test_the_past_is_asked_for_and_kept_until_something_changes(store: SqliteStore) -> None:
+def test_the_past_is_asked_for_and_kept_until_something_changes(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = LiveGraph.open(store)
     commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1), state_lineage(build_flow("a.x", "c.x"), at=5))
     past = graph.get_index(3)
@@ -70,9 +70,44 @@ def test_the_past_is_asked_for_and_kept_until_something_changes(store: SqliteSto
     commit_statements(graph, state_lineage(build_flow("a.x", "d.x"), at=2))
     late = graph.get_index(3)
     assert set(describe_reached(late, traverse_down(late, "a.x"))) == {"d.x"}
+    monkeypatch.setattr(past_index, "MOST", 4)
     for at in range(10):
         graph.get_index(at)
-    assert len(graph._past) <= 4
+    assert len(graph._past) == 4
+
+
+def test_a_commit_of_later_times_keeps_the_past(store: SqliteStore) -> None:
+    """But for what sources state since, and did not then: an answer names it."""
+    graph = LiveGraph.open(store)
+    commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
+    past = graph.get_index(3)
+    for at in (4, 5):
+        commit_statements(graph, state_lineage(build_flow("a.x", "c.x"), scope="two", at=at))
+        assert graph.get_index(3) is past
+        assert past.revision == graph.revision
+    owns = EdgeFact(EdgeType.OWNS, build_owner_key("o"), to_dataset("a"))
+    commit_statements(graph, build_statement(Facts(edges=(owns,)), ("mesh", "o"), 6, source="mesh/m"))
+    owned = graph.get_index(3)
+    assert [(later.type, later.since) for later in owned.known_later] == [(EdgeType.OWNS, 6)]
+    commit_statements(graph, state_lineage(build_flow("a.x", "c.x"), scope="two", at=7))
+    assert graph.get_index(3) is owned
+    commit_statements(graph, build_statement(None, ("mesh", "o"), 8, source="mesh/m"))
+    assert graph.get_index(3).known_later == ()
+
+
+def test_a_past_that_is_built_meanwhile_follows(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = LiveGraph.open(store)
+    commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
+    heads = store.iterate_heads
+
+    def commit_and_iterate(as_of: int | None = None) -> Iterator[Sequence[Head]]:
+        yield from heads(as_of)
+        commit_statements(graph, state_lineage(build_flow("b.x", "c.x"), scope="two", at=5))
+
+    monkeypatch.setattr(store, "iterate_heads", commit_and_iterate)
+    past = graph.get_index(3)
+    assert (past.revision, graph.revision) == (2, 2)
+    assert graph.get_index(3) is past
 
 
 def test_names_that_stand_for_nothing_do_not_stay(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +172,8 @@ def test_what_is_committed_is_shown_whatever_the_deadline(store: SqliteStore) ->
     assert graph.index.revision == 1
 
 
-def test_a_past_that_is_forgotten_is_gone(store: SqliteStore) -> None:
+def test_a_past_that_is_forgotten_is_gone(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past_index, "MOST", 4)
     graph = LiveGraph.open(store)
     commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
     first = weakref.ref(graph.get_index(3))

@@ -45,11 +45,11 @@ class JournalContract:
         assert store.read_journal("", 0, 0) == []
 
     def test_a_record_alone_gets_no_revision(self, store: Store) -> None:
-        assert append_records(store, build_record("k")) == (0, [])
+        assert append_records(store, build_record("k"))[:2] == (0, [])
         assert store.read_revision() == 0
         assert commit_statements(store, build_statement("A", 1)).revision == 1
-        assert append_records(store, build_record()) == (1, [])
-        assert store.read_changes(1) == (1, [])
+        assert append_records(store, build_record())[:2] == (1, [])
+        assert store.read_changes(1)[:2] == (1, [])
 
     def test_a_key_of_a_kind_is_there_once_and_the_first_stays(self, store: Store) -> None:
         append_records(store, build_record("k", b"1"), build_record("k", b"2"), build_record("l", b"3"))

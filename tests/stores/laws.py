@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from meshline.graph import index_file
+from meshline.graph import index_file, past_index
 from meshline.graph.index_file import Snapshots
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Scope, Statement
 from meshline.graph.store.base import Batch, Store
+from tests.index.heads import Fold
 from tests.stores.statements import HeadSummaries, read_graph
 from tests.stores.strategies import TIMES
 
@@ -83,6 +84,29 @@ def check_as_of_is_what_was_known(opened: StoreOpener, statements: Sequence[Stat
         commit_batches(store, [statements])
         commit_batches(then, [known])
         assert read_graph(store, at) == read_graph(then)
+
+
+def check_a_past_index_is_of_what_was_known(opened: StoreOpener, batches: Sequence[Sequence[Statement]], chance: Random) -> None:
+    """Law 4, for indexes as of times that are made of the index in a file, and kept while others commit."""
+    with closing(opened()) as store, TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index_file, "LEAST_HEADS", 0)
+        patch.setattr(past_index, "DIFFERENT_SHARE", 0)  # whatever is different
+        patch.setattr(past_index, "READ_AT_ONCE", 2)
+        live = LiveGraph.open(store, snapshots=Snapshots(Path(folder) / "index"))
+        stated: list[Statement] = []
+        for batch in batches:
+            live.commit(lambda _, batch=batch: Batch(statements=batch))  # type: ignore[misc]
+            stated += batch
+            if chance.random() < 0.5:
+                live.keep_index()
+            if chance.random() < 0.3:
+                live = LiveGraph.open(store, snapshots=Snapshots(Path(folder) / "index"))
+            for at in chance.sample(range(13), 2):
+                known = Fold()
+                known.add(*dict.fromkeys(s for s in stated if s.observed_at <= at))
+                found = live.get_index(at)
+                assert found.dump() == known.build_index().dump()
+                assert (found.as_of, found.revision) == (at, live.revision)
 
 
 def check_an_index_continues_from_its_file(opened: StoreOpener, batches: Sequence[Sequence[Statement]], chance: Random) -> None:

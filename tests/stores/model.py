@@ -15,6 +15,7 @@ from meshline.graph.store.base import (
     Changes,
     Examine,
     Head,
+    PastHeads,
     Projection,
     Pruned,
     RawEvent,
@@ -78,6 +79,7 @@ class ModelStore:
             assert isinstance(statement.observed_at, int)
         before = {number: self._find_head(number, None) for number in self.observations}
         state = self._state()
+        stated = {(number, o) for number, observations in self.observations.items() for o in observations}
         self._withdraw_and_state(batch)
         self._put_runs(batch)
         self._keep_raw(batch.raw)
@@ -98,7 +100,8 @@ class ModelStore:
             if head != before.get(number):
                 self.changed_at[number] = self._revision
                 heads.append(head or build_empty_head(number, source, scope))
-        return Changes(self._revision, heads)
+        stated ^= {(number, o) for number, observations in self.observations.items() for o in observations}
+        return Changes(self._revision, heads, min((o.observed_at for _, o in stated), default=2**63 - 1))
 
     def _state(self) -> object:
         return (
@@ -152,6 +155,15 @@ class ModelStore:
     def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         with self._lock:
             return [head for head in (self._find_head(number, as_of) for number in dict.fromkeys(scope_ids)) if head is not None]
+
+    def iterate_past_heads(self, as_of: int, revision: int) -> Iterator[PastHeads]:
+        found: list[tuple[int, int, int, str]] = []
+        for number in sorted(self.observations):
+            then, now = self._find_head(number, as_of), self._find_head(number, None)
+            if then and now and then[7:] == now[7:] == (False, now.content) and self.changed_at.get(number, 0) <= revision:
+                found.append((number, then.observed_at, then.valid_from, then.version))
+        same = {number for number, *_ in found}
+        yield PastHeads.from_rows(found, [number for number in sorted(self.observations) if number not in same])
 
     def read_changes(self, since: int) -> Changes:
         heads = []

@@ -175,7 +175,7 @@ class RecordContract:
     def test_a_raw_event_may_come_twice(self, store: Store) -> None:
         event = RawEvent("openlineage/x", 1, b"{}")
         assert store.commit(lambda _: Batch(raw=[event])).revision == 1
-        assert store.commit(lambda _: Batch(raw=[event, event])) == (2, [])
+        assert store.commit(lambda _: Batch(raw=[event, event]))[:2] == (2, [])
         assert [s.event for s in store.read_raw_events()] == [event] * 3
 
     @pytest.mark.parametrize("body", [b"", b"\x00\xff", b"x" * 300_000])

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Scope, build_job_key
 from meshline.graph.store.base import Batch, Changes, Head, Run, RunKey, RunPair, RunReader, RunRole, Store, StoredEvent, StoredRun
 from tests.stores.model import ModelStore
-from tests.stores.statements import read_graph, summarize_heads
+from tests.stores.statements import read_graph, read_past_graph, summarize_heads
 from tests.stores.strategies import DIGESTS, ORDERS, PAYMENTS, TIMES, WORDS, draw_batches, run_keys, terms
 
 SIBLINGS = [(source, parent, pair) for source in ("openlineage/a", "dbt/b") for parent in ("", "p", "q") for pair in DIGESTS]
@@ -46,9 +46,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(batch=draw_batches())
     def commit(self, batch: Batch) -> None:
+        before = {at: read_graph(self.model, at) for at in TIMES}
         expected = self.model.commit(lambda _: batch)
         changes = self.store.commit(lambda _: batch)
         assert changes.revision == expected.revision
+        assert changes.earliest is None or all(read_graph(self.model, at) == before[at] for at in TIMES if at < changes.earliest)
         assert list_statements(changes) == list_statements(expected)
         follow_changes(self.copy, changes)
 
@@ -69,6 +71,8 @@ class StoreMachine(RuleBasedStateMachine):
     def read_as_of(self, at: int) -> None:
         assert read_graph(self.store, at) == read_graph(self.model, at)
         assert summarize_heads(self.store.read_heads(list(self.copy), at)).items() <= read_graph(self.model, at).items()
+        for known, revision in ((self.copy, self.store.read_revision()), (self.followed, self.followed_to)):
+            assert read_past_graph(self.store, at, known.values(), revision) == read_graph(self.model, at)
 
     @rule()
     def read_history(self) -> None:

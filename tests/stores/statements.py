@@ -74,6 +74,23 @@ def read_graph(store: Store, as_of: int | None = None) -> HeadSummaries:
     return summarize_heads(list_heads(store, as_of))
 
 
+def read_past_graph(store: Store, as_of: int, known: Iterable[Head], revision: int) -> HeadSummaries:
+    """The graph of a store as of a time, by the contents of the heads of a revision, as far as they have not changed."""
+    contents = {head.scope_id: head for head in known}
+    found: list[Head] = []
+    for part in store.iterate_past_heads(as_of, revision):
+        assert [*part.scope_ids] == sorted(part.scope_ids)
+        for number, observed_at, valid_from, version in zip(part.scope_ids, part.observed_at, part.valid_from, part.versions, strict=True):
+            head = contents[number]
+            found.append(
+                Head(
+                    number, head.source, head.scope, observed_at, valid_from, observed_at, version, provisional=False, content=head.content
+                )
+            )
+        found += store.read_heads(part.others, as_of)
+    return summarize_heads(found)
+
+
 def find_head(store: Store, scope: str | Scope = "s", source: str = SOURCE, as_of: int | None = None) -> HeadSummary | None:
     return read_graph(store, as_of).get((source, (scope,) if isinstance(scope, str) else scope))
 

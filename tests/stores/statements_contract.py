@@ -38,7 +38,7 @@ class StatementContract:
         assert store.read_revision() == 0
         assert list_heads(store) == []
         assert list_heads(store, as_of=10) == []
-        assert store.read_changes(0) == (0, [])
+        assert store.read_changes(0)[:2] == (0, [])
 
     def test_a_statement_becomes_its_scopes_head(self, store: Store) -> None:
         statement = build_statement("A", 5, version="run-1")
@@ -219,13 +219,13 @@ class StatementContract:
     def test_withdrawing_what_was_never_stated_changes_nothing(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1, version="r"))
         unknown = [build_withdrawal("r9"), build_withdrawal("r", scope="t"), build_withdrawal("r", source="dbt/x"), build_withdrawal("")]
-        assert commit_statements(store, withdrawals=unknown) == (1, [])
+        assert commit_statements(store, withdrawals=unknown)[:2] == (1, [])
         assert find_head(store) == build_head("A", 1, version="r")
 
     def test_withdrawing_what_is_no_head_keeps_the_head(self, store: Store) -> None:
         commit_statements(store, build_statement("A", 1, version="r1"), build_statement("B", 2, version="r2"))
         changes = commit_statements(store, withdrawals=[build_withdrawal("r1")])
-        assert changes == (2, [])
+        assert changes[:2] == (2, [])
         assert find_head(store, as_of=1) is None
 
     def test_withdrawing_a_split_joins_the_interval_again(self, store: Store) -> None:

@@ -48,3 +48,9 @@ def test_as_of_is_what_was_known(stated: list[Statement], at: int) -> None:
 @given(st.lists(draw_lists(any_statement, 5), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_an_index_continues_from_its_file(batches: list[list[Statement]], chance: Random) -> None:
     laws.check_an_index_continues_from_its_file(SqliteStore, batches, chance)
+
+
+@settings(max_examples=count_examples(40), deadline=None)
+@given(st.lists(draw_lists(any_statement, 5), min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_a_past_index_is_of_what_was_known(batches: list[list[Statement]], chance: Random) -> None:
+    laws.check_a_past_index_is_of_what_was_known(SqliteStore, batches, chance)

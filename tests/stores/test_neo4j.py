@@ -81,6 +81,16 @@ def test_an_index_continues_from_its_file(neo4j: Neo4jServer, batches: list[list
     laws.check_an_index_continues_from_its_file(open_empty, batches, chance)
 
 
+@settings(max_examples=count_examples(2), deadline=None, suppress_health_check=[*HealthCheck])
+@given(st.lists(draw_lists(any_statement, 5), min_size=2, max_size=4), st.randoms(use_true_random=False))
+def test_a_past_index_is_of_what_was_known(neo4j: Neo4jServer, batches: list[list[Statement]], chance: Random) -> None:
+    def open_empty() -> Store:
+        neo4j.wipe()
+        return Neo4jStore(neo4j.url)
+
+    laws.check_a_past_index_is_of_what_was_known(open_empty, batches, chance)
+
+
 def commit_batch(store: Store, batch: Batch) -> int:
     return store.commit(lambda _: batch).revision
 
@@ -142,7 +152,7 @@ def test_a_follower_never_misses_a_commit(neo4j: Neo4jServer) -> None:
     known = 0
     while True:
         last = done.is_set()
-        known, heads = follower.read_changes(known)
+        known, heads, _ = follower.read_changes(known)
         copy.update({head.scope_id: head for head in heads})
         if last:
             break

@@ -134,6 +134,10 @@ class ColumnRenames:
         if self._stated:
             self._renames.schedule_rewrite(scope_id)
 
+    def list_stating(self) -> set[int]:
+        """The ids of the scopes whose heads state renames or drops of columns."""
+        return {*self._stated}
+
     def find_names(self, dataset: int) -> ColumnNames | None:
         """What the names of a dataset's columns meant over time; None if no name has steps."""
         return self._names.get(dataset)

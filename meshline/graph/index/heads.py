@@ -202,6 +202,28 @@ class Heads:
         if self.run[head]:
             self.run[head] = self._hash(parse_family(now.version))
 
+    def find_all_current(self, scope_ids: I64) -> Ints:
+        """The numbers of the scopes' heads (int32), or NONE."""
+        found = np.full(len(scope_ids), NONE, np.int32)
+        known = scope_ids < len(self.by_scope)
+        found[known] = self.by_scope[scope_ids[known]]
+        return found
+
+    def list_digests(self) -> npt.NDArray[np.void]:
+        """By scope id: the digest of the content of its head, if that is not provisional, else zeros."""
+        found = np.zeros(len(self.by_scope), _DIGEST)
+        scope_ids = np.flatnonzero(self.by_scope != NONE)
+        scope_ids = scope_ids[self.provisional[self.by_scope[scope_ids]] == 0]
+        found[scope_ids] = self.digests[self.by_scope[scope_ids]]
+        return found
+
+    def retime_all(self, heads: Ints, observed_at: I64, valid_from: I64, versions: Sequence[str]) -> None:
+        """The same as `retime` for heads that are not provisional."""
+        self.observed_at[heads] = self.last_observed[heads] = observed_at
+        self.valid_from[heads] = valid_from
+        for place in np.flatnonzero(self.run[heads]).tolist():
+            self.run[heads[place]] = self._hash(parse_family(versions[place]))
+
     def compact(self, kept: int) -> None:
         """Forget the heads that are not alive; `IndexTables.compact` has removed their rows."""
         alive = np.flatnonzero(self.alive[: self.n])

@@ -99,6 +99,11 @@ def restore_parts(loader: HeadLoader, arrays: Mapping[str, Array]) -> None:
     loader.restore()
 
 
+def list_arrays(loader: HeadLoader) -> list[Array]:
+    """The arrays of an index: those of its parts."""
+    return [*(array for _, array, _ in _list_growing(loader)), *(array for _, array in _list_exact(loader))]
+
+
 def _list_growing(loader: HeadLoader) -> Iterator[tuple[str, Array, int]]:
     """The arrays that grow row by row, each with the rows in use."""
     tables, heads = loader.tables, loader.tables.heads

@@ -15,7 +15,7 @@ from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.dump import Dump, dump_graph
 from meshline.graph.index.flow_tables import collect_origins, list_flows_near, list_implied_columns, list_leaving_flows
 from meshline.graph.index.heads import FLOWS, RELATIONS
-from meshline.graph.index.index_state import collect_parts, restore_parts
+from meshline.graph.index.index_state import collect_parts, list_arrays, restore_parts
 from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.loader import INTERPRETED_BYTES, HeadLoader
 from meshline.graph.index.lookup import AssetLookup
@@ -39,12 +39,14 @@ from meshline.graph.index.paths import PathSearch
 from meshline.graph.index.results import (
     Affected,
     Bytes,
+    Digests,
     Direction,
     Edge,
     EdgeTable,
     Flags,
     FlowStep,
     FlowTable,
+    HeadTimes,
     Hits,
     Ints,
     KnownLater,
@@ -60,15 +62,17 @@ from meshline.graph.index.results import (
     WordMatch,
 )
 from meshline.graph.index.rollup import Rows, keep_strongest
-from meshline.graph.index.snapshot_file import Array, Part
+from meshline.graph.index.snapshot_file import Array, Part, count_private_bytes
 from meshline.graph.index.statistics import NameMatcher, Size, Survey, list_tags, measure_size
 from meshline.graph.index.suggestions import Suggestions
 from meshline.graph.index.title_pairs import TitledNodes, TitlePairs
 from meshline.graph.index.traversal import Traversal, resolve_starts
 from meshline.graph.index.value_flow import Spread, collect_onward, find_copies, list_datasets, trace_values
-from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope, parse_source_kind
 from meshline.graph.store.base import Changes, Head
 from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
+
+_KNOWN_LATER = (EdgeType.OWNS, EdgeType.CONSUMES, EdgeType.GOVERNS, EdgeType.PORT)  # see `KnownLater`
 
 T = TypeVar("T")
 AnyNodes = TypeVar("AnyNodes", Ints, Longs)
@@ -280,9 +284,24 @@ class OwnershipFacet:
         """The attributes of an edge by their number in `list_all_edges`."""
         return self._loader.get_attributes(number)
 
-    def list_scopes_stating(self, type: EdgeType) -> dict[str, list[int]]:  # noqa: A002 - as in `list_edges`
-        """By kind of source: the ids of the scopes that state edges of a type, as in `list_all_edges`, except owners of jobs."""
-        return self._ownership.list_scopes_stating(EDGE_TYPES.index(type))
+    def list_all_scopes_stating(self) -> dict[EdgeType, dict[str, list[int]]]:
+        """By type of relation (OWNS, CONSUMES, GOVERNS, PORT) and kind of source: the ids of the scopes that state such edges, as in
+        `list_all_edges`, except owners of jobs.
+        """
+        return {type_: self._ownership.list_scopes_stating(EDGE_TYPES.index(type_)) for type_ in _KNOWN_LATER}
+
+    def list_kinds_stating(self, scope_ids: Iterable[int]) -> dict[EdgeType, set[str]]:
+        """The same for some scopes, without their ids."""
+        tables = self._tables
+        heads = tables.heads.find_all_current(np.array([*scope_ids], np.int64))
+        rows = tables.list_rows(heads[heads != NONE], RELATIONS)
+        codes = [EDGE_TYPES.index(type_) for type_ in _KNOWN_LATER]
+        rows = rows[np.isin(tables.relations.type[rows], codes)]
+        rows = rows[tables.nodes.kind[tables.relations.end[rows]] != KINDS.index(AssetKind.JOB)]
+        found: dict[EdgeType, set[str]] = {}
+        for row, head in zip(rows.tolist(), tables.find_heads(rows, RELATIONS), strict=True):
+            found.setdefault(EDGE_TYPES[tables.relations.type[row]], set()).add(parse_source_kind(tables.heads.get_source(head)))
+        return found
 
 
 class ChangeFacet:
@@ -576,10 +595,38 @@ class LineageIndex:
         index._lookup.restore(arrays)
         return index
 
+    def list_digests(self) -> Digests:
+        """By scope id: the digest of the content of its statement, if that is not provisional, else zeros."""
+        return self._tables.heads.list_digests()
+
+    def turn_back(self, as_of: int, revision: int, times: HeadTimes, others: Iterable[tuple[Sequence[int], Sequence[Head]]]) -> None:
+        """Show the graph as of a time (microseconds), at a revision of the store.
+
+        `times`: of statements with the same content, neither of them provisional. `others`: all other scopes, in parts: the ids and, where
+        there is content as of the time, the heads.
+        """
+        self._view.as_of, self._view.revision = as_of, revision
+        self._loader.retime(self._tables.heads.find_all_current(times.scope_ids), *times[1:])
+        for scope_ids, heads in others:
+            empty = sorted({*scope_ids}.difference(head.scope_id for head in heads))
+            self._loader.apply([*heads, *(self._build_empty_head(id_) for id_ in empty if self._tables.heads.find_current(id_) != NONE)])
+
+    def _build_empty_head(self, scope_id: int) -> Head:
+        scope = self.changes.get_scope(scope_id)
+        return Head(scope_id, scope.source, scope.scope, 0, 0, 0, "", provisional=False, content=None)
+
     @property
     def revision(self) -> int:
         """The revision of the store up to which the index follows it."""
         return self._view.revision
+
+    def confirm(self, revision: int) -> None:
+        """Note that up to a revision nothing has changed in what the index shows."""
+        self._view.revision = revision
+
+    def count_private_bytes(self) -> int:
+        """The memory of the arrays in bytes, without what a mapped file shares with others, as far as the system reports it."""
+        return count_private_bytes(list_arrays(self._loader))
 
     @property
     def precedence(self) -> Precedence:

@@ -15,6 +15,7 @@ from meshline.graph.index.arrays import (
     COLLIDES,
     COLUMN,
     DATASET,
+    I64,
     N_FLOWS,
     NONE,
     PROVISIONAL,
@@ -32,6 +33,7 @@ from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels.jit import compile_kernels, compile_kernels_soon
 from meshline.graph.index.pair_coverage import PairCoverage
 from meshline.graph.index.renames import DatasetRenames
+from meshline.graph.index.results import Ints
 from meshline.graph.index.silent_jobs import SilentJobs
 from meshline.graph.model import (
     CATALOG_KINDS,
@@ -81,7 +83,7 @@ _JOB = KINDS.index(AssetKind.JOB)
 _OWNER = KINDS.index(AssetKind.OWNER)
 _PORT = EDGE_TYPES.index(EdgeType.PORT)
 _DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
-_IDENTITY = (EDGE_TYPES.index(EdgeType.SAME_AS), _DIFFERENT_FROM)
+_SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 _RENAMED_TO = EDGE_TYPES.index(EdgeType.RENAMED_TO)
 
 _HIDDEN_COLUMN = -2 - _HAS_COLUMN  # a listed column that is gone: see `mutate.recast`
@@ -136,10 +138,7 @@ class HeadLoader:
         self.tables.fold()
         self._settle()
         self.pairs.settle()
-        for head in self.tables.heads.update_stale():
-            self.tables.reflag(head, 0, STALE)
-        for head in self.tables.heads.update_replaced():
-            self.tables.reflag(head, 0, REPLACED)
+        self._flag_all()
 
     def apply(self, changed: Sequence[Head]) -> None:
         """Replace the heads of the scopes that changed."""
@@ -165,6 +164,35 @@ class HeadLoader:
         self.pairs.invalidate_datasets(self._settle())
         self._flag(latest)
         tables.fold_if_due()
+
+    def retime(self, heads: Ints, observed_at: I64, valid_from: I64, versions: Sequence[str]) -> None:
+        """Update the times of many heads whose contents are the same. None of them is provisional, and none was."""
+        tables = self.tables
+        moved = tables.heads.observed_at[heads] != observed_at
+        tables.heads.retime_all(heads, observed_at, valid_from, versions)
+        if renames := self.dataset_renames.list_stating() | self.column_renames.list_stating():
+            times = dict(zip(tables.heads.scope_id[heads[moved]].tolist(), observed_at[moved].tolist(), strict=True))
+            for scope_id in sorted(renames & times.keys()):
+                self.dataset_renames.retime(scope_id, times[scope_id])
+                self.column_renames.retime(scope_id, times[scope_id])
+            rewritten = times.keys() & self.dataset_renames.collect_scopes_with_steps()
+            for scope_id in rewritten:
+                self.dataset_renames.schedule_rewrite(scope_id)
+            self.pairs.invalidate_jobs(
+                job for id_ in rewritten if (job := tables.heads.find_job(tables.heads.find_current(id_))) is not None
+            )
+        self.names_version += 1  # which columns a dataset has depends on the times of what lists them
+        self.pairs.invalidate_datasets(self._settle())
+        self.pairs.settle()
+        self._flag_all()
+
+    def _flag_all(self) -> None:
+        """Mark all flows as stale or replaced according to other heads."""
+        heads = self.tables.heads
+        for number in heads.update_stale():
+            self.tables.reflag(number, STALE, STALE if heads.stale[number] else 0)
+        for number in heads.update_replaced():
+            self.tables.reflag(number, REPLACED, REPLACED if heads.replaced[number] else 0)
 
     def _flag(self, changed: Collection[Head]) -> None:
         """Mark flows as stale or replaced according to other heads, where these have changed."""
@@ -221,7 +249,7 @@ class HeadLoader:
         if attributes != b"\x80":
             tables.relations.value[row] = self._number_attributes(attributes)
         type_, start, end = int(tables.relations.type[row]), int(tables.relations.start[row]), int(tables.relations.end[row])
-        if type_ in _IDENTITY:
+        if type_ in (_SAME_AS, _DIFFERENT_FROM):
             self.identity.any_apart |= type_ == _DIFFERENT_FROM
             self.identity.mark_changed(start)
             self.identity.mark_changed(end)
@@ -311,7 +339,7 @@ class HeadLoader:
         for dataset in np.unique(tables.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
             if tables.nodes.traits[dataset] & COLLIDES:
                 self.identity.mark_columns_changed(dataset)
-        for row in (np.flatnonzero(np.isin(types, _IDENTITY)) + first).tolist():
+        for row in (np.flatnonzero((types == _SAME_AS) | (types == _DIFFERENT_FROM)) + first).tolist():
             self.identity.mark_changed(int(tables.relations.start[row]))
             self.identity.mark_changed(int(tables.relations.end[row]))
         if (types == _PORT).any() or parse_source_kind(tables.heads.get_source(head)) in CATALOG_KINDS:

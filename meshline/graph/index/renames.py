@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Any, ClassVar, NamedTuple
 
-from meshline.graph.index.arrays import COLUMN, DATASET, GONE, MOVED, NONE, PAST
+import numpy as np
+
+from meshline.graph.index.arrays import COLUMN, DATASET, GONE, MOVED, N_NODES, NONE, PAST
 from meshline.graph.index.identity import Identity
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.mentions import collect_scopes_mentioning, list_mentioned
@@ -119,6 +121,18 @@ class DatasetRenames:
                 self._record(scope_id, base, step._replace(time=time))
         if self._steps or self._changed:
             self._loose.add(scope_id)
+
+    def list_stating(self) -> set[int]:
+        """The ids of the scopes whose heads state renames or drops of datasets."""
+        return {*self._stated}
+
+    def collect_scopes_with_steps(self) -> set[int]:
+        """The scopes whose heads mention names that mean different datasets or columns at different times."""
+        nodes, n = self._tables.nodes, int(self._tables.counts[N_NODES])
+        moved = nodes.traits[:n] & (MOVED | PAST) != 0
+        columns = np.flatnonzero(nodes.kind[:n] == COLUMN)
+        moved[columns] |= moved[nodes.part1[columns]]
+        return collect_scopes_mentioning(self._tables, np.flatnonzero(moved).tolist())
 
     def schedule_rewrite(self, scope_id: int) -> None:
         """Have a head rewritten by the next `settle`: it mentions a name that has steps."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -80,8 +80,11 @@ class RestrictedOwnership(OwnershipFacet):
     def list_idle_reads(self) -> EdgeTable:
         return self._keep_rows(super().list_idle_reads(), self._visible, self._visible)
 
-    def list_scopes_stating(self, type: EdgeType) -> dict[str, list[int]]:  # noqa: A002 - as in the base
-        refuse_question(type)
+    def list_all_scopes_stating(self) -> dict[EdgeType, dict[str, list[int]]]:
+        refuse_question()
+
+    def list_kinds_stating(self, scope_ids: Iterable[int]) -> dict[EdgeType, set[str]]:
+        refuse_question(scope_ids)
 
     def keep_relations(self, rows: Ints) -> Flags:
         """Of rows of the table of relations, whether the viewer sees each (bool)."""

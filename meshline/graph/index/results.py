@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -19,6 +19,7 @@ Ints: TypeAlias = npt.NDArray[np.int32]
 Longs: TypeAlias = npt.NDArray[np.int64]
 Bytes: TypeAlias = npt.NDArray[np.int8]
 Flags: TypeAlias = npt.NDArray[np.bool_]
+Digests: TypeAlias = npt.NDArray[np.void]
 
 
 class Reach(enum.IntEnum):
@@ -90,6 +91,15 @@ class Completeness(NamedTuple):
     revision: int
     known_later: tuple[KnownLater, ...] = ()
     hidden: tuple[HiddenCount, ...] = ()  # of a restricted index (`meshline.graph.index.restricted_index`)
+
+
+class HeadTimes(NamedTuple):
+    """Times of statements (microseconds) that are not provisional, by scope: they were observed last at `observed_at`."""
+
+    scope_ids: Longs
+    observed_at: Longs
+    valid_from: Longs
+    versions: Sequence[str]
 
 
 class StatedScope(NamedTuple):

@@ -15,7 +15,7 @@ import math
 import mmap
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
@@ -39,6 +39,8 @@ _BEGINNING = f"meshline index {FORMAT}\n".encode()
 _PAGE = 65_536  # the largest page of usual systems
 _MOST_HEADER = 1_000_000  # bytes
 _CHUNK = 1 << 24  # bytes that are written at once
+_PAGE_ENTRY = np.dtype(np.uint64)
+_PRESENT, _OF_FILE = np.uint64(3 << 62), np.uint64(1 << 61)  # bits of these: in memory, or swapped out; a page of a file
 _LENGTHS = 12  # bytes: of the header, and its checksum
 
 
@@ -110,6 +112,38 @@ def take_array(arrays: Mapping[str, Array], name: str, like: Array, length: int 
     if found is None or found.dtype != like.dtype or found.shape[1:] != like.shape[1:] or (length is not None and len(found) != length):
         raise Unusable("it is damaged: an array is not what it should be")
     return found
+
+
+def count_private_bytes(arrays: Iterable[Array]) -> int:
+    """The memory of arrays that nothing else shares: of a mapped file the pages that changed, or all where it is not known."""
+    own, mappings = 0, {}
+    for array in arrays:
+        mapping = _find_mapping(array)
+        if mapping is None:
+            own += array.nbytes
+        else:
+            mappings[id(mapping)] = mapping
+    return own + sum(map(_count_changed, mappings.values()))
+
+
+def _find_mapping(array: Array) -> mmap.mmap | None:
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    base = base.obj if isinstance(base, memoryview) else base
+    return base if isinstance(base, mmap.mmap) else None
+
+
+def _count_changed(mapping: mmap.mmap) -> int:
+    """The bytes of the pages of a private mapping that are in memory and not those of the file."""
+    begin = np.frombuffer(mapping, np.uint8).ctypes.data
+    try:
+        with Path("/proc/self/pagemap").open("rb", buffering=0) as file:  # of Linux: an integer for each page of this process
+            file.seek(begin // mmap.PAGESIZE * _PAGE_ENTRY.itemsize)
+            pages = np.frombuffer(file.read(-(-len(mapping) // mmap.PAGESIZE) * _PAGE_ENTRY.itemsize), _PAGE_ENTRY)
+    except OSError:
+        return len(mapping)
+    return int(np.count_nonzero((pages & _PRESENT != 0) & (pages & _OF_FILE == 0))) * mmap.PAGESIZE
 
 
 class SnapshotWriter:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import LineageIndex
-from meshline.graph.live_graph import SCOPES_AT_ONCE, LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
+from meshline.graph.past_index import SCOPES_AT_ONCE
 from meshline.graph.queries.lineage_diff import get_dataset
 from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.queries.stated_flows import Numbers, StatedFlows, find_places, sort_distinct

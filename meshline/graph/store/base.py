@@ -218,14 +218,36 @@ class Head(NamedTuple):
     content: Content | None
 
 
+class PastHeads(NamedTuple):
+    """Some scopes as of a time. Columns of equal length, in ascending order of scopes: the heads as of the time that are not provisional,
+    and whose content is that of the scope's head now. They were last observed at `observed_at`.
+
+    `others`: all other scopes, in ascending order: their heads as of the time, if they have any, are for `Store.read_heads`.
+    """
+
+    scope_ids: Sequence[int]
+    observed_at: Sequence[int]
+    valid_from: Sequence[int]
+    versions: Sequence[str]
+    others: Sequence[int]
+
+    @classmethod
+    def from_rows(cls, heads: Collection[tuple[int, int, int, str]], others: Sequence[int]) -> PastHeads:
+        """The heads as rows of the four columns."""
+        scope_ids, observed_at, valid_from, versions = zip(*heads, strict=True) if heads else ((), (), (), ())
+        return cls(scope_ids, observed_at, valid_from, versions, others)
+
+
 class Changes(NamedTuple):
     """Heads that changed, in no order, after one revision up to and including `revision`.
 
-    A head with the same content but other times is included, too: compare digests.
+    A head with the same content but other times is included, too: compare digests. `earliest`: the graph as of earlier times (microseconds)
+    is as it was; None: unknown.
     """
 
     revision: int
     heads: Sequence[Head]
+    earliest: int | None = None
 
 
 class Projection(NamedTuple):
@@ -275,6 +297,13 @@ class Store(Protocol):
 
     def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
         """Iterate over all heads with content, in batches, now or as of a time (microseconds)."""
+        ...
+
+    def iterate_past_heads(self, as_of: int, revision: int) -> Iterator[PastHeads]:
+        """Iterate over all scopes as of a time (microseconds), in batches, without contents: much cheaper than `iterate_heads`.
+
+        `revision`: that of the contents which the caller knows as those of now. Scopes whose head has changed since are among the others.
+        """
         ...
 
     def read_changes(self, since: int) -> Changes:

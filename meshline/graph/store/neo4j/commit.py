@@ -25,6 +25,7 @@ from meshline.graph.store.neo4j.reader import (
     read_observations,
 )
 from meshline.graph.store.neo4j.records import (
+    END_OF_TIME,
     Contents,
     Counters,
     Neo4jRunReader,
@@ -179,7 +180,8 @@ def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader
     if changed or records > before.records:
         after = Counters(before.revision + changed, scopes, before.events + len(batch.raw), records)
         run_query(tx, get_cypher("set_counters"), **after._asdict())
-    return Changes(before.revision + changed, heads)
+    times = (observation.observed_at for turn in turns for observation in turn.removed | turn.added)
+    return Changes(before.revision + changed, heads, min(times, default=END_OF_TIME))
 
 
 def _write_updates(

@@ -86,6 +86,14 @@ UNWIND $ids AS id
 MATCH (t:Statement) WHERE t.scope = id AND t.versionKey IS NOT NULL AND t.observedMicros <= $at
 RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros])
 
+// Several of a scope, if several versions were observed at its newest time.
+//// newest_statements_until
+UNWIND $ids AS id
+MATCH (t:Statement) WHERE t.scope = id AND t.versionKey IS NOT NULL AND t.observedMicros <= $at AND NOT t.provisional
+WITH id, max(t.observedMicros) AS newest
+MATCH (t:Statement) WHERE t.scope = id AND t.versionKey IS NOT NULL AND t.observedMicros = newest AND NOT t.provisional
+RETURN collect([id, newest, t.digest, t.version])
+
 //// add_scopes
 UNWIND $rows AS row
 CREATE (s:ScopeState)
@@ -132,12 +140,12 @@ RETURN collect([c.digest, c.blob])
 //// page_of_heads
 MATCH (s:ScopeState) WHERE s.id > $after
 WITH s ORDER BY s.id LIMIT $limit
-RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
+RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements, s.revision])
 
 //// heads_by_id
 UNWIND $ids AS id
 MATCH (s:ScopeState {id: id})
-RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
+RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements, s.revision])
 
 //// scopes_valid_from
 MATCH (s:ScopeState) WHERE s.digest IS NULL OR s.validFromMicros > $since
@@ -145,7 +153,7 @@ RETURN collect([s.id])
 
 //// heads_since
 MATCH (s:ScopeState) WHERE s.revision > $since
-RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
+RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements, s.revision])
 
 // Runs, pairs, raw events, the journal
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Content, Interval, Observation, Scope, build_intervals, find_open_interval, list_known_observations
-from meshline.graph.store.base import Head
+from meshline.graph.store.base import Head, PastHeads
 from meshline.graph.store.head_table import HeadTable, format_scope
 from meshline.graph.store.neo4j.connection import Transaction, read_rows, split_into_parts
 from meshline.graph.store.neo4j.cypher import get_cypher
@@ -31,6 +31,7 @@ class ScopeRow(NamedTuple):
     provisional: bool
     size: int  # of the content, in bytes
     statements: int
+    revision: int | None  # at which the head last changed; None: it never had content
 
     @property
     def has_content(self) -> bool:
@@ -101,6 +102,7 @@ def extend_interval(before: Interval | None, removed: Iterable[Observation], add
 
 
 PAGE = 5_000  # scopes
+PAST_PAGE = 1_000  # scopes as of a time: commits wait while their statements are read
 OBSERVATIONS = 50_000  # read at once
 READ_AT_ONCE = 16_000_000  # bytes of contents: the server builds the whole result in its memory
 
@@ -109,6 +111,20 @@ def read_page(tx: Transaction, after: int, at: int | None) -> tuple[int | None, 
     """(the last id of the page or None at the end, the scopes of the page with content), now or as of a time (microseconds)."""
     kept = [ScopeRow(*row) for row in read_rows(tx, get_cypher("page_of_heads"), after=after, limit=PAGE)]
     return (kept[-1].id if len(kept) == PAGE else None), select_active(tx, kept, at)
+
+
+def read_past_page(tx: Transaction, after: int, at: int, revision: int) -> tuple[int | None, PastHeads]:
+    """(the last id of the page or None at the end, its scopes as of a time): see `Store.iterate_past_heads`."""
+    kept = [ScopeRow(*row) for row in read_rows(tx, get_cypher("page_of_heads"), after=after, limit=PAST_PAGE)]
+    unchanged = {k.id: k for k in kept if k.has_content and not k.provisional and k.valid_from <= at and (k.revision or 0) <= revision}
+    newest = {k.id: (k.observed, k.version) for k in unchanged.values() if k.observed <= at}
+    asked = [number for number in unchanged if number not in newest]
+    for number, observed, digest, version in read_rows(tx, get_cypher("newest_statements_until"), ids=asked, at=at) if asked else ():
+        if digest == unchanged[number].digest:
+            newest[number] = observed, max(version, newest[number][1] if number in newest else "")
+    heads = [(number, newest[number][0], k.valid_from, newest[number][1]) for number, k in unchanged.items()]
+    others = [k.id for k in kept if k.id not in unchanged]
+    return (kept[-1].id if len(kept) == PAST_PAGE else None), PastHeads.from_rows(heads, others)
 
 
 def read_scopes(tx: Transaction, scope_ids: Iterable[int]) -> list[ScopeRow]:

@@ -19,6 +19,7 @@ from meshline.graph.store.base import (
     Changes,
     Examine,
     Head,
+    PastHeads,
     Projection,
     Pruned,
     Retention,
@@ -98,6 +99,13 @@ class Neo4jStore:
             after, kept = self._connection.read_locked(partial(reader.read_page, after=after, at=as_of))
             for part in reader.split_by_size(kept):
                 yield self._connection.read(partial(reader.read_head_table, kept=part))
+
+    def iterate_past_heads(self, as_of: int, revision: int) -> Iterator[PastHeads]:
+        """As `Store.iterate_past_heads`: each batch is a snapshot, as of `iterate_heads`."""
+        after: int | None = 0
+        while after is not None:
+            after, heads = self._connection.read_locked(partial(reader.read_past_page, after=after, at=as_of, revision=revision))
+            yield heads
 
     def read_changes(self, since: int) -> Changes:
         if (now := self.read_revision()) <= since:

@@ -17,7 +17,7 @@ import numpy as np
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import JOB_OUTPUT, parse_family, parse_run_id
-from meshline.graph.store.base import Head
+from meshline.graph.store.base import Head, PastHeads
 from meshline.graph.store.head_table import format_scope, parse_scope
 from meshline.graph.store.sqlite.reader import ObservationRow, encode_numbers
 from meshline.graph.store.sqlite.sql import SQL
@@ -94,6 +94,24 @@ def _refine_head(connection: sqlite3.Connection, head: Head, as_of: int) -> Head
     if at <= head.observed_at:
         return head
     return head._replace(observed_at=at, last_observed=at, version=build_packed_version(at))
+
+
+def refine_past_heads(connection: sqlite3.Connection, heads: PastHeads, as_of: int) -> PastHeads:
+    """The same for heads without contents."""
+    if as_of >= read_packed_before(connection):
+        return heads
+    newest: dict[int, int] = {}
+    for row in connection.execute(SQL["blocks_about"], (encode_numbers(heads.scope_ids), as_of)):
+        block = Block(*row)
+        if block.first <= as_of:
+            at = block.last if block.last <= as_of else max(at for at in block.decode() if at <= as_of)
+            newest[block.scope] = max(at, newest.get(block.scope, _BEGINNING))
+    observed_at, versions = list(heads.observed_at), list(heads.versions)
+    for place, scope in enumerate(heads.scope_ids):
+        at = newest.get(scope, _BEGINNING)
+        if at > observed_at[place]:
+            observed_at[place], versions[place] = at, build_packed_version(at)
+    return heads._replace(observed_at=observed_at, versions=versions)
 
 
 def _find_newest(connection: sqlite3.Connection, scope: int, provisional: int, as_of: int) -> int:

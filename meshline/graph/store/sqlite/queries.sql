@@ -127,6 +127,28 @@ LEFT JOIN label ON label_id = parted.version_id
 LEFT JOIN content ON content.content_id = parted.content_id
 WHERE sound_scope(scope) AND sound_label(label) AND sound_content(content);
 
+-- Scopes whose content has been the same since before a time, with the newest observation up to it that is not provisional: several rows of
+-- a scope, if several versions were observed then. Where a damaged time would hide that observation, it is in the row beside.
+-- name: unchanged_since
+SELECT head.scope_id, o.observed_at, valid_from, o.version_id
+FROM head
+LEFT JOIN observation AS o ON o.scope_id = head.scope_id AND o.content_id = head.content_id AND o.provisional = 0 AND o.observed_at = (
+    SELECT observed_at FROM observation AS newest
+    WHERE newest.scope_id = head.scope_id AND newest.observed_at <= ?1 AND newest.provisional = 0
+    ORDER BY newest.observed_at DESC LIMIT 1
+)
+WHERE head.scope_id > ?3 AND head.scope_id <= ?4
+AND iif(sound_head(head), head.content_id > 0 AND head.provisional = 0 AND valid_from <= ?1 AND head.revision <= ?2, 0)
+AND sound_observation(o)
+AND ifnull((
+    SELECT sound_observation(beside) FROM observation AS beside
+    WHERE beside.scope_id = head.scope_id AND beside.observed_at > ?1 ORDER BY beside.observed_at LIMIT 1
+), 1)
+ORDER BY head.scope_id;
+
+-- name: scopes_between
+SELECT scope_id FROM scope WHERE scope_id > ? AND scope_id <= ? ORDER BY scope_id;
+
 
 -- Packed times
 
@@ -156,6 +178,15 @@ SELECT scope_id, observed_at, content_id, version_id, provisional, lasts
 FROM scope CROSS JOIN observation USING (scope_id)
 WHERE scope.scope_id >= ?1 AND observed_at < ?3 AND (scope.scope_id > ?1 OR observed_at >= ?2) AND sound_observation(observation)
 ORDER BY scope_id, observed_at, content_id, version_id, provisional, lasts LIMIT ?4;
+
+-- Of times that are not provisional: the block that is the next before a time, and the one in which it is or that is the next after it.
+-- name: blocks_about
+SELECT scope_id, provisional, last, first, content_id, times FROM json_each(?1)
+CROSS JOIN packed_times ON scope_id = value AND provisional = 0 AND last IN (
+    (SELECT max(last) FROM packed_times WHERE scope_id = value AND provisional = 0 AND last < ?2),
+    (SELECT min(last) FROM packed_times WHERE scope_id = value AND provisional = 0 AND last >= ?2)
+)
+WHERE sound_packed_times(packed_times);
 
 -- name: packed_scopes
 SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM packed_times WHERE scope_id = value);

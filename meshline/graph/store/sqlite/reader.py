@@ -27,7 +27,20 @@ from meshline.graph.model import (
     find_open_interval,
     list_known_observations,
 )
-from meshline.graph.store.base import Changes, Head, RawEvent, Run, RunGroup, RunKey, RunPair, RunPosition, RunRole, StoredEvent, StoredRun
+from meshline.graph.store.base import (
+    Changes,
+    Head,
+    PastHeads,
+    RawEvent,
+    Run,
+    RunGroup,
+    RunKey,
+    RunPair,
+    RunPosition,
+    RunRole,
+    StoredEvent,
+    StoredRun,
+)
 from meshline.graph.store.compression import decompress_bytes, decompress_content
 from meshline.graph.store.head_table import HeadTable, parse_scope
 from meshline.graph.store.sqlite.sql import SQL
@@ -128,6 +141,7 @@ def _fold_settled(head: HeadRow, row: ObservationRow) -> HeadRow | None:
 
 
 BATCH = 1000  # heads in one batch: some megabytes
+SCOPES = 10_000  # in one batch without contents
 END_OF_TIME = 2**63 - 1
 
 HeadColumns: TypeAlias = tuple[int, str, str, int, int, int, str, int, bytes, int, bytes]
@@ -176,6 +190,22 @@ def iterate_heads_as_of(connection: sqlite3.Connection, as_of: int) -> Iterator[
     for start in range(0, len(scopes), BATCH):
         if heads := read_heads_as_of(connection, scopes[start : start + BATCH], as_of):
             yield heads
+
+
+def iterate_past_heads(connection: sqlite3.Connection, as_of: int, revision: int) -> Iterator[PastHeads]:
+    """The open interval of a scope whose head is not provisional does not depend on observations after its begin, but for its content."""
+    (last,) = connection.execute(SQL["last_scope"]).fetchone()
+    for after in range(0, last, SCOPES):
+        span = (after, after + SCOPES)
+        rows = connection.execute(SQL["unchanged_since"], (as_of, revision, *span)).fetchall()
+        labels = dict(connection.execute(SQL["labels"], (encode_numbers({row[3] for row in rows}),)))
+        heads: dict[int, tuple[int, int, int, str]] = {}
+        for number, observed_at, valid_from, version in rows:
+            known, label = heads.get(number), labels[version]
+            if known is None or label > known[3]:  # as `meshline.graph.model.build_intervals` orders versions
+                heads[number] = number, observed_at, valid_from, label
+        others = [number for (number,) in connection.execute(SQL["scopes_between"], span) if number not in heads]
+        yield PastHeads.from_rows(heads.values(), others)
 
 
 def read_heads(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:

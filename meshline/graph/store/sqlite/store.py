@@ -14,6 +14,7 @@ from meshline.graph.store.base import (
     Changes,
     Examine,
     Head,
+    PastHeads,
     Projection,
     Pruned,
     Record,
@@ -31,7 +32,7 @@ from meshline.graph.store.base import (
 from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.sqlite import reader, search_index
 from meshline.graph.store.sqlite.connection import MEMORY, Connections
-from meshline.graph.store.sqlite.packed_times import refine_heads
+from meshline.graph.store.sqlite.packed_times import refine_heads, refine_past_heads
 from meshline.graph.store.sqlite.pruner import prune
 from meshline.graph.store.sqlite.sql import SQL
 from meshline.graph.store.sqlite.writer import Writer
@@ -67,6 +68,14 @@ class SqliteStore:
         else:
             with self._connections.begin_reading() as connection:
                 yield from _iterate_heads(connection, as_of)
+
+    def iterate_past_heads(self, as_of: int, revision: int) -> Iterator[PastHeads]:
+        if self._connections.in_memory:
+            with self._connections.begin_reading() as connection:
+                yield from list(_iterate_past_heads(connection, as_of, revision))
+        else:
+            with self._connections.begin_reading() as connection:
+                yield from _iterate_past_heads(connection, as_of, revision)
 
     def read_changes(self, since: int) -> Changes:
         with self._connections.begin_reading() as connection:
@@ -197,6 +206,10 @@ def _iterate_heads(connection: sqlite3.Connection, as_of: int | None) -> Iterato
     if as_of is None:
         return reader.iterate_heads(connection)
     return (refine_heads(connection, heads, as_of) for heads in reader.iterate_heads_as_of(connection, as_of))
+
+
+def _iterate_past_heads(connection: sqlite3.Connection, as_of: int, revision: int) -> Iterator[PastHeads]:
+    return (refine_past_heads(connection, heads, as_of) for heads in reader.iterate_past_heads(connection, as_of, revision))
 
 
 def _check_order(after: int, positions: Sequence[int]) -> None:

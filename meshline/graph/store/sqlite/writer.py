@@ -154,7 +154,8 @@ class _Commit:
     def apply(self, batch: Batch, run_reader: SqliteRunReader) -> Changes:
         rows = self._build_rows(batch.statements)
         self._add_names(batch.statements)
-        removed = self._find_withdrawn(batch.withdrawals).difference(rows)  # what is restated stays
+        withdrawn = self._find_withdrawn(batch.withdrawals)
+        removed = withdrawn.difference(rows)  # what is restated stays
         written = self._write_observations(rows, removed)
         heads = self._change_heads(batch.statements, rows, removed)
         put = bool(batch.runs or batch.pairs) and put_runs(self._connection, self._numbering.labels, run_reader, batch.runs, batch.pairs)
@@ -171,7 +172,8 @@ class _Commit:
         scopes = [head.scope_id for head in heads]
         self._connection.execute(SQL["add_change"], (self._revision + 1, reader.encode_list(scopes)))
         self._connection.execute(SQL["drop_changes"], (self._revision + 1 - CHANGES_KEPT,))
-        return Changes(self._revision + 1, heads)
+        changed = {*removed, *rows} - (withdrawn - removed)
+        return Changes(self._revision + 1, heads, min((row.observed_at for row in changed), default=reader.END_OF_TIME))
 
     def _build_rows(self, statements: Sequence[Statement]) -> list[ObservationRow]:
         """The statements as rows, with ids allocated where needed. Kept flat for speed: this runs for every statement."""
