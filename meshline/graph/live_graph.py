@@ -20,7 +20,7 @@ from meshline.graph.index.title_pairs import TitlePairs
 from meshline.graph.index_file import Restored, Snapshots
 from meshline.graph.model import AssetKey, Content, Interval, Json, Precedence
 from meshline.graph.past_index import PastIndexes, check_reading, find_known_later, turn_back
-from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
+from meshline.graph.store.base import Batch, Changes, Head, PastReader, RunReader, Store
 
 SPARE_NODES = 100_000  # unused nodes that the index may have (or a quarter of all nodes) before it is reloaded
 
@@ -297,21 +297,25 @@ class LiveGraph:
             stating = now.ownership.list_all_scopes_stating()
 
         def load(until: float) -> LineageIndex:
-            index = self._map_past(as_of, at, digests, until)
-            if index is None:
-                index = _build_index(check_reading(self.store.iterate_heads(as_of), until), at, as_of, self.precedence)
+            with self.store.open_past(as_of) as past:
+                index = self._map_past(past, as_of, at, digests, until)
+                if index is None:
+                    index = _build_index(check_reading(past.iterate_heads(), until), past.revision, as_of, self.precedence)
             index.known_later = find_known_later(self.store, stating, index)
             return index
 
-        return self._past.get(as_of, wanted, deadline, load)
+        found = self._past.get(as_of, wanted, at, deadline, load)
+        if found.revision > self.index.revision:  # so that an answer about both is of one revision
+            self._follow()
+        return found
 
-    def _map_past(self, as_of: int, revision: int, digests: Digests, deadline: float) -> LineageIndex | None:
+    def _map_past(self, past: PastReader, as_of: int, known: int, digests: Digests, deadline: float) -> LineageIndex | None:
         """The index as of a time, made of the file; None if there is none, or reading all takes less."""
         turned = False
 
         def turn(restored: Restored) -> None:
             nonlocal turned
-            turned = turn_back(restored, self.store, as_of, revision, digests, deadline)
+            turned = turn_back(restored.lineage, past, as_of, known, digests, deadline)
 
         restored = None if self.snapshots is None else self.snapshots.map(self.store, self.precedence, turn)
         return restored.lineage if restored is not None and turned else None
@@ -341,8 +345,6 @@ class LiveGraph:
         an answer is of one revision.
         """
         heads = self.store.read_heads(scope_ids, index.as_of) if scope_ids else ()
-        if index.as_of is not None:
-            return heads
         found = {head.scope_id: head for head in heads}
         shown = {scope_id: scope for scope_id in scope_ids if (scope := _find_scope(index, scope_id)) is not None}
         changed = [scope_id for scope_id, scope in shown.items() if not _is_shown(scope, found.get(scope_id))]

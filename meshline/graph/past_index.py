@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from itertools import compress
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -21,9 +22,8 @@ from meshline.errors import LimitExceeded, StoreUnavailable
 from meshline.graph.content import decode_facts
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.results import Digests, HeadTimes, KnownLater, Longs
-from meshline.graph.index_file import Restored
 from meshline.graph.model import AssetKind, EdgeType, parse_source_kind
-from meshline.graph.store.base import Changes, Head, Store
+from meshline.graph.store.base import Changes, Head, PastReader, Store
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ Load: TypeAlias = Callable[[float], LineageIndex]
 
 
 class _Build(NamedTuple):
-    """An index that is being built. `revision`: it contains at least all commits up to there."""
+    """An index that is being built. `revision`: it contains at least all commits up to there, and `KnownLater` is of them."""
 
     revision: int
     found: Future[LineageIndex]
@@ -57,23 +57,32 @@ class _Commit(NamedTuple):
     stated: Kinds
 
 
-class _Past(NamedTuple):
-    """An index of a past time. `kinds`: which kinds of sources stated which relations then."""
+@dataclass
+class _Past:
+    """An index of a past time. `kinds`: which kinds of sources stated which relations then; `valid`: the revision up to which it is known
+    to show all. Its graph may be newer than what it knows of later times (`KnownLater`).
+    """
 
     lineage: LineageIndex
+    as_of: int
     size: int
     kinds: Kinds
+    valid: int
 
     def follow(self, commit: _Commit) -> None:
         """Note that a commit has changed nothing of this time, unless it has, or may have."""
-        if not commit.since <= self.lineage.revision < commit.revision:
+        if not commit.since <= self.valid < commit.revision:
             return
-        later = self.lineage.known_later
-        last = max([self.lineage.as_of or 0, *(known.since for known in later)])
-        if commit.earliest is None or commit.earliest <= last or any(known.source_kind in commit.kinds for known in later):
+        later, is_newer = self.lineage.known_later, commit.revision > self.lineage.revision
+        times = [*(known.since for known in later), *([self.as_of] if is_newer else [])]
+        if any(commit.earliest is None or commit.earliest <= at for at in times):
+            return
+        if any(known.source_kind in commit.kinds for known in later):
             return
         if all(kind in self.kinds[type_] for type_, stated in commit.stated.items() for kind in stated):
-            self.lineage.confirm(commit.revision)
+            self.valid = commit.revision
+            if is_newer:
+                self.lineage.confirm(commit.revision)
 
 
 class PastIndexes:
@@ -98,16 +107,17 @@ class PastIndexes:
         """The cached index as of a time (microseconds) that contains this revision; None if there is none."""
         with self._turn:
             found = self._known.get(as_of)
-            if found is None or found.lineage.revision < revision:
+            if found is None or found.valid < revision:
                 return None
             self._known.move_to_end(as_of)
             return found.lineage
 
-    def get(self, as_of: int, revision: int, deadline: float | None, load: Load) -> LineageIndex:
-        """The index as of a time, built if none is cached, by a thread that continues after the caller's deadline (`time.monotonic()`).
+    def get(self, as_of: int, revision: int, now: int, deadline: float | None, load: Load) -> LineageIndex:
+        """The index as of a time with all commits up to a revision, built if none is cached, by a thread that continues after the caller's
+        deadline (`time.monotonic()`).
 
-        `load` builds it, until a deadline of its own. A late statement may change any past time, so an index is valid for the revisions up
-        to its own. Raises StoreUnavailable at the deadline, and any error of the build.
+        `load` builds it, with all up to the revision `now`, until a deadline of its own. Raises StoreUnavailable at the deadline, and any
+        error of the build.
         """
         found = self.find(as_of, revision)
         if found is not None:
@@ -115,7 +125,7 @@ class PastIndexes:
         with self._turn:
             build = self._builds.get(as_of)
             if build is None or build.revision < revision:
-                build = self._builds[as_of] = _Build(revision, Future())
+                build = self._builds[as_of] = _Build(now, Future())
                 threading.Thread(target=self._build, args=(as_of, build, load), name="meshline-past", daemon=True).start()
         try:
             return build.found.result(None if deadline is None else max(0.0, deadline - time.monotonic()))
@@ -138,7 +148,8 @@ class PastIndexes:
         try:
             with self._one:
                 built = load(time.monotonic() + BUILD_SECONDS)
-                past = _Past(built, built.count_private_bytes(), built.ownership.list_all_scopes_stating())
+                kinds = built.ownership.list_all_scopes_stating()
+                past = _Past(built, as_of, built.count_private_bytes(), kinds, build.revision)
         except BaseException as error:  # noqa: BLE001 - the future raises it in the waiting caller
             self._end(as_of, build)
             build.found.set_exception(error)
@@ -160,18 +171,17 @@ class PastIndexes:
                 self._known.popitem(last=False)
 
 
-def turn_back(restored: Restored, store: Store, as_of: int, revision: int, now: Digests, deadline: float) -> bool:
+def turn_back(index: LineageIndex, past: PastReader, as_of: int, known: int, now: Digests, deadline: float) -> bool:
     """Change an index that was mapped from a file into one as of a time; False if too much was different, and nothing is changed.
 
-    `now`: the contents at the revision (`LineageIndex.list_digests`). Raises LimitExceeded.
+    `now`: the contents at the revision `known` (`LineageIndex.list_digests`). Raises LimitExceeded.
     """
-    index = restored.lineage
     then = index.list_digests()
-    parts = list(check_reading(store.iterate_past_heads(as_of, revision), deadline))
+    parts = list(check_reading(past.iterate_times(known), deadline))
     scope_ids = _join(part.scope_ids for part in parts)
     differ = scope_ids >= min(len(then), len(now))  # one of the two does not know them
-    known = scope_ids[~differ]
-    differ[~differ] = (then[known] != now[known]) | (then[known] == np.zeros(1, then.dtype))
+    shared = scope_ids[~differ]
+    differ[~differ] = (then[shared] != now[shared]) | (then[shared] == np.zeros(1, then.dtype))
     others = sorted([*(number for part in parts for number in part.others), *scope_ids[differ].tolist()])
     if len(others) * DIFFERENT_SHARE > len(scope_ids):
         return False
@@ -186,9 +196,9 @@ def turn_back(restored: Restored, store: Store, as_of: int, revision: int, now: 
     def read_others() -> Iterator[tuple[Sequence[int], Sequence[Head]]]:
         for first in range(0, len(others), READ_AT_ONCE):
             part = others[first : first + READ_AT_ONCE]
-            yield part, store.read_heads(part, as_of)
+            yield part, past.read_heads(part)
 
-    index.turn_back(as_of, revision, times, check_reading(read_others(), deadline))
+    index.turn_back(as_of, past.revision, times, check_reading(read_others(), deadline))
     return True
 
 

@@ -137,17 +137,17 @@ def test_internal_errors_are_not_shown(ask: AskGraph, monkeypatch: pytest.Monkey
 
 
 def test_the_past_is_read_before_the_graph_is_locked(ask: AskGraph, monkeypatch: pytest.MonkeyPatch) -> None:
-    heads, locked = ask.graph.store.iterate_heads, []
+    open_past, locked = ask.graph.store.open_past, []
 
-    def read(as_of: int | None = None) -> Any:
+    def read(as_of: int) -> Any:
         if threading.current_thread().name == "meshline-past":
             free = ask.graph.lock.acquire(timeout=1)
             locked.append(not free)
             if free:
                 ask.graph.lock.release()
-        return heads(as_of)
+        return open_past(as_of)
 
-    monkeypatch.setattr(ask.graph.store, "iterate_heads", read)
+    monkeypatch.setattr(ask.graph.store, "open_past", read)
     times = ["2023-11-14T22:13:20Z", "2024-01-01T00:00:00Z"]
     past = " ".join(f'at{n}: impact(of: ["{ID}"], asOf: "{time}") {{ total }}' for n, time in enumerate(times))
     found = ask(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,9 +21,11 @@ from meshline.api.graphql.execution import Executor
 from meshline.app.access import Access
 from meshline.app.access_rules import AccessRules, Action, Default, Rule
 from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role
+from meshline.graph import index_file, past_index
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.text_model import WORDLLAMA, TextModel, read_model
-from meshline.graph.model import AssetKey, AssetKind, Statement, build_column_key, build_dataset_key, build_job_key
+from meshline.graph.index_file import Snapshots
+from meshline.graph.model import AssetKey, AssetKind, Statement, build_column_key, build_dataset_key, build_job_key, from_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.selection import Selector, SelectorKind
 from tests.api import test_etag
@@ -306,6 +309,31 @@ def draw(
     assert names == [node["asset"]["qualifiedName"] for node in found["nodes"]]
     assert edges == {(names[one], names[other], hidden) for one, other, hidden in zip(*columns.values(), strict=True)}
     return set(names), edges
+
+
+PAST = """{ past: datasets(asOf: "%s") { totalCount nodes { name description owners { owner { name } } columns { nodes { name } } } }
+    domains(asOf: "%s") { nodes { name } } jobs(asOf: "%s") { nodes { name } }
+    impact(of: ["%s"], asOf: "%s") { total assets { nodes { node { name } } } completeness { hidden { count } } } }"""
+
+
+def test_a_past_time_that_is_made_of_the_kept_index_hides_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is visible now, and was secret then."""
+    monkeypatch.setattr(index_file, "LEAST_HEADS", 0)
+    monkeypatch.setattr(past_index, "DIFFERENT_SHARE", 0)
+    world, at = World(USUAL, PLAIN, later=3600), from_micros(mesh.START + 60 * mesh.SECOND).isoformat()
+    of = world.datasets[0].id
+    with open_world(world) as loaded, open_world(world) as mapped:
+        domain = AssetKey(AssetKind.DOMAIN, ("open",))
+        wider = mesh.build_asset_statement(domain, title="All of open", members=["wh/*"], at=mesh.START + 7200 * mesh.SECOND)
+        for executor in (loaded, mapped):
+            mesh.commit_statements(executor.live, wider)
+        mapped.live.snapshots = Snapshots(tmp_path / "index")
+        assert mapped.live.keep_index()
+        for actor in (READER, NO_AUTHENTICATION):
+            answer = ask(loaded, PAST % (at, at, at, of, at), {}, actor)
+            assert ask(mapped, PAST % (at, at, at, of, at), {}, actor) == answer
+            names = {node["name"] for node in answer["data"]["past"]["nodes"]}
+            assert (f"{MARKS[0]}.0" in names) == (actor is NO_AUTHENTICATION)
 
 
 def test_other_fields_are_refused() -> None:

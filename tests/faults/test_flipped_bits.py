@@ -17,7 +17,7 @@ from meshline.errors import StoreCorrupt
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, build_job_key
 from meshline.graph.naming import Naming
-from meshline.graph.store.base import Batch, Record, Run, RunGroup, RunKey, RunRole, Store
+from meshline.graph.store.base import Batch, PastHeads, Record, Run, RunGroup, RunKey, RunRole, Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.faults.traffic import generate_bodies
@@ -98,7 +98,13 @@ class Answers:
                 head for batch in store.iterate_heads(time) for head in batch
             )  # type: ignore[misc]
             questions[f"statements as of {time}"] = lambda store, time=time: sorted(store.read_heads(self._scopes, time))  # type: ignore[misc]
+            questions[f"times as of {time}"] = lambda store, time=time: read_times(store, time)  # type: ignore[misc]
         return questions
+
+
+def read_times(store: Store, as_of: int) -> Sequence[PastHeads]:
+    with store.open_past(as_of) as past:
+        return list(past.iterate_times(past.revision))
 
 
 def list_assets(run: Run, role: RunRole) -> Sequence[AssetKey]:

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from meshline.errors import StoreUnavailable
 from meshline.graph import live_graph, past_index
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement, build_owner_key
-from meshline.graph.store.base import Batch, Changes, Head
+from meshline.graph.store.base import Batch, Changes, Head, PastReader
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.what_if import SupposedStatement, suppose_statements
 from tests.index.graphs import describe_reached, get_node, traverse_down
@@ -98,13 +99,15 @@ def test_a_commit_of_later_times_keeps_the_past(store: SqliteStore) -> None:
 def test_a_past_that_is_built_meanwhile_follows(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = LiveGraph.open(store)
     commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
-    heads = store.iterate_heads
+    open_past = store.open_past
 
-    def commit_and_iterate(as_of: int | None = None) -> Iterator[Sequence[Head]]:
-        yield from heads(as_of)
-        commit_statements(graph, state_lineage(build_flow("b.x", "c.x"), scope="two", at=5))
+    @contextmanager
+    def commit_meanwhile(as_of: int) -> Iterator[PastReader]:
+        with open_past(as_of) as past:
+            yield past
+            commit_statements(graph, state_lineage(build_flow("b.x", "c.x"), scope="two", at=5))
 
-    monkeypatch.setattr(store, "iterate_heads", commit_and_iterate)
+    monkeypatch.setattr(store, "open_past", commit_meanwhile)
     past = graph.get_index(3)
     assert (past.revision, graph.revision) == (2, 2)
     assert graph.get_index(3) is past
@@ -186,14 +189,14 @@ def test_a_past_that_is_forgotten_is_gone(store: SqliteStore, monkeypatch: pytes
 def test_a_past_is_built_while_the_graph_is_locked_by_others_and_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = LiveGraph.open(store)
     commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
-    heads, built, go = store.iterate_heads, threading.Semaphore(0), threading.Event()
+    open_past, built, go = store.open_past, threading.Semaphore(0), threading.Event()
 
-    def wait_and_read(as_of: int | None = None) -> Iterator[Sequence[Head]]:
+    def wait_and_open(as_of: int) -> AbstractContextManager[PastReader]:
         built.release()
         go.wait(30)
-        return heads(as_of)
+        return open_past(as_of)
 
-    monkeypatch.setattr(store, "iterate_heads", wait_and_read)
+    monkeypatch.setattr(store, "open_past", wait_and_open)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(graph.get_index, 3) for _ in range(4)]
         assert built.acquire(timeout=30)

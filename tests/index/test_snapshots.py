@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +27,7 @@ from meshline.graph.index_file import Snapshots, read_tokens
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Facts, Precedence, Statement
 from meshline.graph.own_files import Unusable
-from meshline.graph.store.base import Batch, Head
+from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import back_up_file
 from tests.index.heads import Fold, build_flow, build_statement, state_lineage, to_dataset
@@ -347,57 +346,3 @@ def test_an_array_that_is_missing_is_found() -> None:
     for name in ("nodes.kind", "counts", "heads.digests", index_state.STATE):
         with pytest.raises(Unusable):
             LineageIndex.restore({one: part.array for one, part in parts.items() if one != name}, 0, Precedence())
-
-
-def commit_days(graph: LiveGraph, days: int) -> None:
-    """Flows that are observed each day, and one that is new."""
-    for day in range(days):
-        again = [state_lineage(build_flow(f"a{n}.x", f"b{n}.x"), scope=f"s{n}", at=10 * day) for n in range(6)]
-        commit_statements(graph, *again, state_lineage(build_flow("a0.x", f"day{day}.x"), scope=f"day{day}", at=10 * day))
-
-
-def test_a_past_time_is_made_of_the_file(store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without contents that are as they are now; unless too much was different, or the file is damaged."""
-    monkeypatch.setattr(index_state, "SPARE_ROWS", 10_000)
-    graph = open_kept(store, path)
-    commit_days(graph, 3)
-    expected = {at: graph.get_index(at).dump() for at in range(-1, 40, 5)}
-    graph.keep_index()
-    read: list[int | None] = []
-    heads = store.iterate_heads
-
-    def iterate_heads(as_of: int | None = None) -> Iterator[Sequence[Head]]:
-        read.append(as_of)
-        return heads(as_of)
-
-    monkeypatch.setattr(store, "iterate_heads", iterate_heads)
-    graph = open_kept(store, path)
-    for at in (14, 24):
-        past = graph.get_index(at)
-        assert past.dump() == expected[at]
-        assert past.count_private_bytes() < graph.index.changes.count_bytes() / 2
-    assert read == []
-    assert graph.get_index(-1).dump() == expected[-1]
-    assert read == [-1], "all was different"
-    file = path.with_name("graph.db.index")
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
-    file.unlink()  # it is mapped
-    file.write_bytes(data)
-    file.chmod(0o600)
-    assert graph.get_index(9).dump() == expected[9]
-    assert read == [-1, 9]
-
-
-def test_times_are_asked_for_while_others_write(store: SqliteStore, path: Path) -> None:
-    commit_days(graph := open_kept(store, path), 3)
-    graph.keep_index()
-    graph = open_kept(store, path)
-    with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(graph.get_index, at) for at in range(30) for _ in range(2)]
-        for number in range(30):
-            commit_statements(graph, state_lineage(build_flow(f"late{number}.x", "b.x"), scope=f"late{number}", at=number))
-        for one in asked:
-            one.result(60)
-    for at in range(30):
-        assert graph.get_index(at).dump() == LineageIndex.load(store.iterate_heads(at), 0).dump()

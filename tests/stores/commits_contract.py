@@ -201,7 +201,8 @@ class CommitContract:
             (4, known, [("late", 3, 3, "b")]),
             (0, 10**9, []),
         ):
-            parts = list(store.iterate_past_heads(at, revision))
+            with store.open_past(at) as past:
+                parts = list(past.iterate_times(revision))
             assert sorted((names[row[0]], *row[1:]) for part in parts for row in zip(*part[:4], strict=True)) == expected
             others = {names[number] for part in parts for number in part.others}
             assert others == {*names.values()} - {name for name, *_ in expected}

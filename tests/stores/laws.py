@@ -17,7 +17,7 @@ from meshline.graph import index_file, past_index
 from meshline.graph.index_file import Snapshots
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Scope, Statement
-from meshline.graph.store.base import Batch, Store
+from meshline.graph.store.base import Batch, Retention, Run, RunAge, Store, Withdrawal
 from tests.index.heads import Fold
 from tests.stores.statements import HeadSummaries, read_graph
 from tests.stores.strategies import TIMES
@@ -87,7 +87,7 @@ def check_as_of_is_what_was_known(opened: StoreOpener, statements: Sequence[Stat
 
 
 def check_a_past_index_is_of_what_was_known(opened: StoreOpener, batches: Sequence[Sequence[Statement]], chance: Random) -> None:
-    """Law 4, for indexes as of times that are made of the index in a file, and kept while others commit."""
+    """Law 4, for indexes as of times that are made of the index in a file, and kept while others commit, withdraw and pack."""
     with closing(opened()) as store, TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_file, "LEAST_HEADS", 0)
         patch.setattr(past_index, "DIFFERENT_SHARE", 0)  # whatever is different
@@ -95,18 +95,26 @@ def check_a_past_index_is_of_what_was_known(opened: StoreOpener, batches: Sequen
         live = LiveGraph.open(store, snapshots=Snapshots(Path(folder) / "index"))
         stated: list[Statement] = []
         for batch in batches:
-            live.commit(lambda _, batch=batch: Batch(statements=batch))  # type: ignore[misc]
-            stated += batch
+            gone = {Withdrawal(s.source, s.scope, s.version) for s in chance.sample(stated, min(len(stated), chance.randrange(3)))}
+            live.commit(lambda _, batch=batch, gone=gone: Batch(statements=batch, withdrawals=[*gone]))  # type: ignore[misc]
+            stated = [s for s in stated if Withdrawal(s.source, s.scope, s.version) not in gone] + [*batch]
             if chance.random() < 0.5:
                 live.keep_index()
             if chance.random() < 0.3:
                 live = LiveGraph.open(store, snapshots=Snapshots(Path(folder) / "index"))
-            for at in chance.sample(range(13), 2):
+            if chance.random() < 0.2:
+                store.prune_history(Retention(observations=chance.randrange(13)), keep_run)
+            for at in chance.sample(range(-1, 13), 2):
                 known = Fold()
                 known.add(*dict.fromkeys(s for s in stated if s.observed_at <= at))
                 found = live.get_index(at)
                 assert found.dump() == known.build_index().dump()
                 assert (found.as_of, found.revision) == (at, live.revision)
+                assert found.known_later == LiveGraph.open(store).get_index(at).known_later
+
+
+def keep_run(_run: Run, _pairs: object) -> RunAge:
+    return RunAge(20, "", is_witness=False)
 
 
 def check_an_index_continues_from_its_file(opened: StoreOpener, batches: Sequence[Sequence[Statement]], chance: Random) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from meshline.graph.content import EMPTY, build_keys, decode_layout
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, build_intervals, find_open_interval
@@ -16,6 +17,7 @@ from meshline.graph.store.base import (
     Examine,
     Head,
     PastHeads,
+    PastReader,
     Projection,
     Pruned,
     RawEvent,
@@ -77,7 +79,7 @@ class ModelStore:
             assert isinstance(record.body, bytes)
         for statement in batch.statements:
             assert isinstance(statement.observed_at, int)
-        before = {number: self._find_head(number, None) for number in self.observations}
+        before = {number: self.find_head(number, None) for number in self.observations}
         state = self._state()
         stated = {(number, o) for number, observations in self.observations.items() for o in observations}
         self._withdraw_and_state(batch)
@@ -96,7 +98,7 @@ class ModelStore:
             self.event_counts[hour_and_type] = self.event_counts.get(hour_and_type, 0) + events
         heads = []
         for number, (source, scope) in enumerate(self.scopes, 1):
-            head = self._find_head(number, None)
+            head = self.find_head(number, None)
             if head != before.get(number):
                 self.changed_at[number] = self._revision
                 heads.append(head or build_empty_head(number, source, scope))
@@ -139,7 +141,7 @@ class ModelStore:
     def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
         return {asked: [p for p in self.pairs if (p.run.source, p.parent, p.pair) == asked] for asked in pairs}
 
-    def _find_head(self, number: int, as_of: int | None) -> Head | None:
+    def find_head(self, number: int, as_of: int | None) -> Head | None:
         observations = self.observations.get(number, set())
         history = build_intervals(observations if as_of is None else list_known_observations(observations, as_of))
         if not history or history[-1].valid_to is not None or history[-1].observation.digest == EMPTY.digest:
@@ -154,22 +156,18 @@ class ModelStore:
 
     def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         with self._lock:
-            return [head for head in (self._find_head(number, as_of) for number in dict.fromkeys(scope_ids)) if head is not None]
+            return [head for head in (self.find_head(number, as_of) for number in dict.fromkeys(scope_ids)) if head is not None]
 
-    def iterate_past_heads(self, as_of: int, revision: int) -> Iterator[PastHeads]:
-        found: list[tuple[int, int, int, str]] = []
-        for number in sorted(self.observations):
-            then, now = self._find_head(number, as_of), self._find_head(number, None)
-            if then and now and then[7:] == now[7:] == (False, now.content) and self.changed_at.get(number, 0) <= revision:
-                found.append((number, then.observed_at, then.valid_from, then.version))
-        same = {number for number, *_ in found}
-        yield PastHeads.from_rows(found, [number for number in sorted(self.observations) if number not in same])
+    @contextmanager
+    def open_past(self, as_of: int) -> Iterator[PastReader]:
+        with self._lock:
+            yield _PastReader(self, as_of)
 
     def read_changes(self, since: int) -> Changes:
         heads = []
         for (source, scope), number in self.scope_ids.items():
             if self.changed_at.get(number, 0) > since:
-                heads.append(self._find_head(number, None) or build_empty_head(number, source, scope))
+                heads.append(self.find_head(number, None) or build_empty_head(number, source, scope))
         return Changes(self._revision, heads)
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
@@ -186,7 +184,7 @@ class ModelStore:
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         texts = [(key, list_key_words(key)) for key in self.keys]
         for number in self.observations:
-            head = self._find_head(number, None)
+            head = self.find_head(number, None)
             if head is not None and head.content is not None:
                 texts += iterate_documents(head.content.blob)
         found = {
@@ -199,7 +197,7 @@ class ModelStore:
     def search_texts(self, words: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         found: dict[AssetKey, int] = {}
         for number in self.observations:
-            head = self._find_head(number, None)
+            head = self.find_head(number, None)
             if head is not None and head.content is not None:
                 for key, known in iterate_documents(head.content.blob):
                     if not kinds or key.kind in kinds:
@@ -296,3 +294,27 @@ class ModelStore:
 
     def close(self) -> None:
         pass
+
+
+class _PastReader:
+    """Reads a locked store."""
+
+    def __init__(self, store: ModelStore, as_of: int) -> None:
+        self._store = store
+        self._as_of = as_of
+        self.revision = store.read_revision()
+
+    def iterate_heads(self) -> Iterator[Sequence[Head]]:
+        return self._store.iterate_heads(self._as_of)
+
+    def iterate_times(self, known: int) -> Iterator[PastHeads]:
+        found: list[tuple[int, int, int, str]] = []
+        for number in sorted(self._store.observations):
+            then, now = self._store.find_head(number, self._as_of), self._store.find_head(number, None)
+            if then and now and then[7:] == now[7:] == (False, now.content) and self._store.changed_at.get(number, 0) <= known:
+                found.append((number, then.observed_at, then.valid_from, then.version))
+        same = {number for number, *_ in found}
+        yield PastHeads.from_rows(found, [number for number in sorted(self._store.observations) if number not in same])
+
+    def read_heads(self, scope_ids: Sequence[int]) -> Sequence[Head]:
+        return self._store.read_heads(scope_ids, self._as_of)

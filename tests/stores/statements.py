@@ -78,16 +78,13 @@ def read_past_graph(store: Store, as_of: int, known: Iterable[Head], revision: i
     """The graph of a store as of a time, by the contents of the heads of a revision, as far as they have not changed."""
     contents = {head.scope_id: head for head in known}
     found: list[Head] = []
-    for part in store.iterate_past_heads(as_of, revision):
-        assert [*part.scope_ids] == sorted(part.scope_ids)
-        for number, observed_at, valid_from, version in zip(part.scope_ids, part.observed_at, part.valid_from, part.versions, strict=True):
-            head = contents[number]
-            found.append(
-                Head(
-                    number, head.source, head.scope, observed_at, valid_from, observed_at, version, provisional=False, content=head.content
-                )
-            )
-        found += store.read_heads(part.others, as_of)
+    with store.open_past(as_of) as past:
+        for part in past.iterate_times(revision):
+            assert [*part.scope_ids] == sorted(part.scope_ids)
+            for number, observed_at, valid_from, version in zip(*part[:4], strict=True):
+                head = contents[number]._replace(version=version, provisional=False)
+                found.append(head._replace(observed_at=observed_at, valid_from=valid_from, last_observed=observed_at))
+            found += past.read_heads(part.others)
     return summarize_heads(found)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeAlias
 
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Scope, Statement
@@ -222,7 +223,7 @@ class PastHeads(NamedTuple):
     """Some scopes as of a time. Columns of equal length, in ascending order of scopes: the heads as of the time that are not provisional,
     and whose content is that of the scope's head now. They were last observed at `observed_at`.
 
-    `others`: all other scopes, in ascending order: their heads as of the time, if they have any, are for `Store.read_heads`.
+    `others`: all other scopes, in ascending order: their heads as of the time, if they have any, are for `PastReader.read_heads`.
     """
 
     scope_ids: Sequence[int]
@@ -284,6 +285,31 @@ class RunReader(Protocol):
         ...
 
 
+class PastReader(Protocol):
+    """Reads the graph as of one time, at one revision of the store.
+
+    Over Neo4j each batch is a snapshot, of that revision or a later one.
+    """
+
+    @property
+    def revision(self) -> int: ...
+
+    def iterate_heads(self) -> Iterator[Sequence[Head]]:
+        """Iterate over all heads with content, in batches."""
+        ...
+
+    def iterate_times(self, known: int) -> Iterator[PastHeads]:
+        """Iterate over all scopes, in batches, without contents: much cheaper than `iterate_heads`.
+
+        `known`: the revision of the contents that the caller knows as those of now. Scopes whose head is newer are among the others.
+        """
+        ...
+
+    def read_heads(self, scope_ids: Sequence[int]) -> Sequence[Head]:
+        """Read the heads of these scopes. Empty scopes are left out."""
+        ...
+
+
 class Store(Protocol):
     """The interface between the graph and its storage."""
 
@@ -299,11 +325,8 @@ class Store(Protocol):
         """Iterate over all heads with content, in batches, now or as of a time (microseconds)."""
         ...
 
-    def iterate_past_heads(self, as_of: int, revision: int) -> Iterator[PastHeads]:
-        """Iterate over all scopes as of a time (microseconds), in batches, without contents: much cheaper than `iterate_heads`.
-
-        `revision`: that of the contents which the caller knows as those of now. Scopes whose head has changed since are among the others.
-        """
+    def open_past(self, as_of: int) -> AbstractContextManager[PastReader]:
+        """Read the graph as of a time (microseconds), within a block."""
         ...
 
     def read_changes(self, since: int) -> Changes:

@@ -114,7 +114,7 @@ def read_page(tx: Transaction, after: int, at: int | None) -> tuple[int | None, 
 
 
 def read_past_page(tx: Transaction, after: int, at: int, revision: int) -> tuple[int | None, PastHeads]:
-    """(the last id of the page or None at the end, its scopes as of a time): see `Store.iterate_past_heads`."""
+    """(the last id of the page or None at the end, its scopes as of a time): see `PastReader.iterate_times`."""
     kept = [ScopeRow(*row) for row in read_rows(tx, get_cypher("page_of_heads"), after=after, limit=PAST_PAGE)]
     unchanged = {k.id: k for k in kept if k.has_content and not k.provisional and k.valid_from <= at and (k.revision or 0) <= revision}
     newest = {k.id: (k.observed, k.version) for k in unchanged.values() if k.observed <= at}

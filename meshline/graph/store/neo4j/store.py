@@ -8,6 +8,7 @@ follows (`projector`), and searches read what it lacks from the statements.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from meshline.graph.store.base import (
     Examine,
     Head,
     PastHeads,
+    PastReader,
     Projection,
     Pruned,
     Retention,
@@ -100,12 +102,9 @@ class Neo4jStore:
             for part in reader.split_by_size(kept):
                 yield self._connection.read(partial(reader.read_head_table, kept=part))
 
-    def iterate_past_heads(self, as_of: int, revision: int) -> Iterator[PastHeads]:
-        """As `Store.iterate_past_heads`: each batch is a snapshot, as of `iterate_heads`."""
-        after: int | None = 0
-        while after is not None:
-            after, heads = self._connection.read_locked(partial(reader.read_past_page, after=after, at=as_of, revision=revision))
-            yield heads
+    @contextmanager
+    def open_past(self, as_of: int) -> Iterator[PastReader]:
+        yield _PastReader(self, self._connection, as_of)
 
     def read_changes(self, since: int) -> Changes:
         if (now := self.read_revision()) <= since:
@@ -233,6 +232,28 @@ class Neo4jStore:
         """Draw what is not drawn yet, and close the connection."""
         self._projector.close()
         self._connection.close()
+
+
+class _PastReader:
+    """Reads the graph as of one time; each batch is a snapshot, as of `Neo4jStore.iterate_heads`."""
+
+    def __init__(self, store: Neo4jStore, connection: Connection, as_of: int) -> None:
+        self._store = store
+        self._connection = connection
+        self._as_of = as_of
+        self.revision = store.read_revision()
+
+    def iterate_heads(self) -> Iterator[Sequence[Head]]:
+        return self._store.iterate_heads(self._as_of)
+
+    def iterate_times(self, known: int) -> Iterator[PastHeads]:
+        after: int | None = 0
+        while after is not None:
+            after, heads = self._connection.read_locked(partial(reader.read_past_page, after=after, at=self._as_of, revision=known))
+            yield heads
+
+    def read_heads(self, scope_ids: Sequence[int]) -> Sequence[Head]:
+        return self._store.read_heads(scope_ids, self._as_of)
 
 
 def _read_revision(tx: Transaction) -> int:

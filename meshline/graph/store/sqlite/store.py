@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 from meshline.errors import StoreCorrupt
@@ -15,6 +16,7 @@ from meshline.graph.store.base import (
     Examine,
     Head,
     PastHeads,
+    PastReader,
     Projection,
     Pruned,
     Record,
@@ -69,13 +71,10 @@ class SqliteStore:
             with self._connections.begin_reading() as connection:
                 yield from _iterate_heads(connection, as_of)
 
-    def iterate_past_heads(self, as_of: int, revision: int) -> Iterator[PastHeads]:
-        if self._connections.in_memory:
-            with self._connections.begin_reading() as connection:
-                yield from list(_iterate_past_heads(connection, as_of, revision))
-        else:
-            with self._connections.begin_reading() as connection:
-                yield from _iterate_past_heads(connection, as_of, revision)
+    @contextmanager
+    def open_past(self, as_of: int) -> Iterator[PastReader]:
+        with self._connections.begin_reading() as connection:
+            yield _PastReader(connection, as_of)
 
     def read_changes(self, since: int) -> Changes:
         with self._connections.begin_reading() as connection:
@@ -83,9 +82,7 @@ class SqliteStore:
 
     def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         with self._connections.begin_reading() as connection:
-            if as_of is None:
-                return reader.read_heads(connection, scope_ids)
-            return refine_heads(connection, reader.read_heads_as_of(connection, scope_ids, as_of), as_of)
+            return reader.read_heads(connection, scope_ids) if as_of is None else _PastReader(connection, as_of).read_heads(scope_ids)
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         with self._connections.begin_reading() as connection:
@@ -203,13 +200,30 @@ class SqliteStore:
 
 
 def _iterate_heads(connection: sqlite3.Connection, as_of: int | None) -> Iterator[Sequence[Head]]:
-    if as_of is None:
-        return reader.iterate_heads(connection)
-    return (refine_heads(connection, heads, as_of) for heads in reader.iterate_heads_as_of(connection, as_of))
+    return reader.iterate_heads(connection) if as_of is None else _PastReader(connection, as_of).iterate_heads()
 
 
-def _iterate_past_heads(connection: sqlite3.Connection, as_of: int, revision: int) -> Iterator[PastHeads]:
-    return (refine_past_heads(connection, heads, as_of) for heads in reader.iterate_past_heads(connection, as_of, revision))
+class _PastReader:
+    """Reads the snapshot of one connection."""
+
+    def __init__(self, connection: sqlite3.Connection, as_of: int) -> None:
+        self._connection = connection
+        self._as_of = as_of
+
+    @property
+    def revision(self) -> int:
+        return reader.read_revision(self._connection)
+
+    def iterate_heads(self) -> Iterator[Sequence[Head]]:
+        for heads in reader.iterate_heads_as_of(self._connection, self._as_of):
+            yield refine_heads(self._connection, heads, self._as_of)
+
+    def iterate_times(self, known: int) -> Iterator[PastHeads]:
+        for heads in reader.iterate_past_heads(self._connection, self._as_of, known):
+            yield refine_past_heads(self._connection, heads, self._as_of)
+
+    def read_heads(self, scope_ids: Sequence[int]) -> Sequence[Head]:
+        return refine_heads(self._connection, reader.read_heads_as_of(self._connection, scope_ids, self._as_of), self._as_of)
 
 
 def _check_order(after: int, positions: Sequence[int]) -> None:
