@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,11 @@ import pytest
 
 from meshline.api.handover import Handover, encode_handover
 from meshline.app.tokens import Actor, Role, hash_token
+from meshline.graph.content import encode_facts
+from meshline.graph.index_file import LEAST_HEADS, Snapshots
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetFact, Facts, Statement, build_dataset_key
+from meshline.graph.store.base import Batch
 from meshline.graph.store.factory import open_store
 from tests.faults.served import READY_SECONDS, Started, run_server
 from tests.faults.truth import Truth, list_raw_events, remove_revision
@@ -38,6 +44,14 @@ SEEN = """{
   datasets(first: 200) { nodes { name description columns { nodes { name } } facts { attribute value } } }
   jobs(first: 200) { nodes { name } }
 }"""
+PAST = f"""query($at: DateTime) {{
+  impact(of: ["{build_dataset_key("wh", "source").id}"], asOf: $at) {{
+    total assets {{ nodes {{ node {{ name }} }} }} completeness {{ revision }}
+  }}
+  datasets(filter: {{namespace: "wh"}}, asOf: $at) {{
+    nodes {{ name description columns {{ nodes {{ name }} }} facts {{ attribute value }} }}
+  }}
+}}"""
 WRITERS, READERS = 4, 4
 EACH = choose_size(12, 150)  # events of a writer
 
@@ -106,18 +120,42 @@ def build_event(writer: int, number: int) -> bytes:
     return json.dumps(event).encode()
 
 
+def build_unordered_event(writer: int, number: int) -> bytes:
+    """One that comes late, unless it is the first: of as many as the writers send, some are of each time."""
+    event = json.loads(build_event(writer, number))
+    event["eventTime"] = f"2026-03-01T00:{number * 7 % EACH % 60:02}:0{writer}Z"
+    return json.dumps(event).encode()
+
+
 class Asked(NamedTuple):
     """An answer, and the revision that was acknowledged before the question."""
 
     acknowledged: int
+    variables: dict[str, str]
     answer: dict[str, Any]
+
+    @property
+    def revision(self) -> int:
+        about = self.answer["about"] if "about" in self.answer else self.answer["impact"]["completeness"]
+        found = about["revision"]
+        assert isinstance(found, int)
+        return found
 
 
 class Traffic:
-    """Writers and readers at once, each with a connection of its own."""
+    """Writers and readers at once, each with a connection of its own. The question is asked with one after the other of the variables."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(
+        self,
+        port: int,
+        build: Callable[[int, int], bytes] = build_event,
+        query: str = SEEN,
+        variables: Sequence[dict[str, str]] = ({},),
+    ) -> None:
         self.port = port
+        self.build = build
+        self.query = query
+        self.variables = itertools.cycle(variables)
         self.acknowledged = 0
         self.revisions: dict[bytes, int] = {}  # of each event
         self.asked: list[Asked] = []
@@ -133,7 +171,7 @@ class Traffic:
     async def write(self, writer: int) -> None:
         async with open_wire(self.port) as wire:
             for number in range(EACH):
-                body = build_event(writer, number)
+                body = self.build(writer, number)
                 answer = await wire.request("POST", EVENT, body, headers())
                 assert answer.status == 201, answer
                 self.revisions[body] = answer.json["revision"]
@@ -147,11 +185,12 @@ class Traffic:
                 await self.ask(wire)
 
     async def ask(self, wire: Wire) -> Asked:
-        acknowledged = self.acknowledged
-        answer = await wire.request("POST", GRAPHQL, json.dumps({"query": SEEN}).encode(), headers())
+        acknowledged, variables = self.acknowledged, next(self.variables)
+        body = json.dumps({"query": self.query, "variables": variables}).encode()
+        answer = await wire.request("POST", GRAPHQL, body, headers())
         assert answer.status == 200, answer
         assert "errors" not in answer.json, answer.json
-        self.asked.append(Asked(acknowledged, answer.json["data"]))
+        self.asked.append(Asked(acknowledged, variables, answer.json["data"]))
         return self.asked[-1]
 
 
@@ -168,24 +207,24 @@ def test_answers_are_new_and_of_one_revision(server: Started, folder: Path) -> N
     traffic = Traffic(server.port)
     asyncio.run(traffic.run())
     assert count_answers(server) - before > len(traffic.asked) * 0.9
-    for asked in traffic.asked:
-        assert asked.answer["about"]["revision"] >= asked.acknowledged
     check_truth(f"sqlite:///{folder}/mesh.db", traffic)
 
 
 def check_truth(url: str, traffic: Traffic) -> None:
-    """Each answer is that of a graph which is made again, of the events up to its revision."""
+    """Each answer has what was acknowledged, and is that of a graph which is made again, of the events up to its revision."""
     with closing(open_store(url)) as store:
         bodies = [bytes(kept.event.body) for kept in list_raw_events(store)]
-    answers: dict[int, list[Any]] = {}
+    answers: dict[int, list[Asked]] = {}
     for asked in traffic.asked:
-        answers.setdefault(asked.answer["about"]["revision"], []).append(remove_revision(asked.answer))
+        assert asked.revision >= asked.acknowledged
+        answers.setdefault(asked.revision, []).append(asked)
     assert len(answers) > 3
     truth = Truth()
     for revision in sorted(set(traffic.revisions.values())):
         truth.add_bodies([body for body in bodies if traffic.revisions.get(body) == revision])
-        for answer in answers.pop(revision, []):
-            assert answer == remove_revision(truth.ask(SEEN)), f"another answer at revision {revision}"
+        for asked in answers.pop(revision, []):
+            expected = truth.ask(traffic.query, **asked.variables)
+            assert remove_revision(asked.answer) == remove_revision(expected), f"another answer at revision {revision}"
     truth.close()
     assert not {revision for revision in answers if revision > min(traffic.revisions.values())}
 
@@ -199,9 +238,29 @@ def test_answers_over_neo4j(neo4j: Neo4jServer, folder: Path) -> None:
         traffic = Traffic(server.port)
         asyncio.run(traffic.run())
         assert count_answers(server) > len(traffic.asked) * 0.9
-    for asked in traffic.asked:
-        assert asked.answer["about"]["revision"] >= asked.acknowledged
     check_truth(neo4j.url, traffic)
+
+
+def test_answers_about_past_times(folder: Path) -> None:
+    """Readers make the graphs of the times of the index that is kept, beside writers of events of those times and earlier ones."""
+    url = f"sqlite:///{folder}/past.db"
+    with closing(open_store(url)) as store:  # so many that the index is kept
+        facts = [Facts(assets=(AssetFact(build_dataset_key("more", f"d{n}"), {"title": "one"}),)) for n in range(LEAST_HEADS)]
+        live = LiveGraph.open(store, snapshots=Snapshots(folder / "past.db.index"))
+        live.commit(lambda _: Batch(statements=[Statement("mesh/m", ("d", f"{n}"), 0, encode_facts(one)) for n, one in enumerate(facts)]))
+        assert live.keep_index()
+    config = build_settings(folder / "meshline-past.toml", ADMIN)
+    times = [{"at": f"2026-03-01T00:{minute:02}:30Z"} for minute in (0, EACH % 60 // 4, EACH % 60 // 2, 59)]
+    with run_server(url, folder / "log-past", "--readers", "1", config=config) as server:
+        reader, traffic = find_reader(server), Traffic(server.port, build_unordered_event, PAST, times)
+        first = build_unordered_event(WRITERS, 0)
+        traffic.revisions[first] = send_request(server.port, "POST", EVENT, first, headers()).json["revision"]
+        asyncio.run(traffic.run())
+        assert count_answers(server) > len(traffic.asked) * 0.9
+        mapped = Path(f"/proc/{reader}/maps").read_text().count("past.db.index")
+        assert mapped > len(times), "of the present, and of each time"
+        assert "Traceback" not in server.log
+    check_truth(url, traffic)
 
 
 def ask(server: Started, query: str, token: str = ADMIN) -> Any:
