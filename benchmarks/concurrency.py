@@ -145,24 +145,24 @@ class _Sender:
         return Load(*(Measured((), seconds) if one is None else one.result() for one in asked))
 
 
-def send_writes(port: int, seconds: float, seed: int) -> Measured:
+def send_writes(port: int, seconds: float, seed: int, day: int = 0, pause: float = 0) -> Measured:
     """New events over connections, for so long."""
-    bodies = build_mesh(int(1_000 * max(seconds, 1)), seed).build_events()
-    return asyncio.run(_send_all(port, seconds, [_build_writer(bodies)] * WRITERS))
+    bodies = build_mesh(int(1_000 * max(seconds, 1)), seed).build_events(day)
+    return asyncio.run(send_all(port, seconds, [_build_writer(bodies)] * WRITERS, pause))
 
 
 def _build_writer(bodies: Iterator[bytes]) -> Callable[[bytes], bytes]:
     def build(answer: bytes) -> bytes:
         if answer and not answer.startswith(b"HTTP/1.1 201"):
             raise RuntimeError(answer[:1000].decode())
-        return _build_request("/api/v1/lineage", next(bodies))
+        return build_request("/api/v1/lineage", next(bodies))
 
     return build
 
 
 def send_questions(port: int, seconds: float, starts: Sequence[str]) -> Measured:
     """Impacts over connections, for so long."""
-    return asyncio.run(_send_all(port, seconds, [_build_reader(starts, random.Random(n)) for n in range(READERS)]))
+    return asyncio.run(send_all(port, seconds, [_build_reader(starts, random.Random(n)) for n in range(READERS)]))
 
 
 def _build_reader(starts: Sequence[str], chance: random.Random) -> Callable[[bytes], bytes]:
@@ -180,7 +180,7 @@ def _build_reader(starts: Sequence[str], chance: random.Random) -> Callable[[byt
             after = page["endCursor"] if page["hasNextPage"] else None
         if after is None:
             start = chance.choice(starts[:HUBS]) if chance.random() < 0.1 else chance.choice(starts[HUBS:])
-        return _build_request("/graphql", json.dumps({"query": IMPACT, "variables": {"id": start, "after": after}}).encode())
+        return build_request("/graphql", json.dumps({"query": IMPACT, "variables": {"id": start, "after": after}}).encode())
 
     return build
 
@@ -188,15 +188,15 @@ def _build_reader(starts: Sequence[str], chance: random.Random) -> Callable[[byt
 def send_health(port: int, seconds: float) -> Measured:
     """`/healthz` again and again, for so long."""
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    return asyncio.run(_send_all(port, seconds, [lambda _: request], HEALTH_PAUSE))
+    return asyncio.run(send_all(port, seconds, [lambda _: request], HEALTH_PAUSE))
 
 
-def _build_request(path: str, body: bytes) -> bytes:
+def build_request(path: str, body: bytes) -> bytes:
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
-async def _send_all(port: int, seconds: float, builders: Sequence[Callable[[bytes], bytes]], pause: float = 0) -> Measured:
+async def send_all(port: int, seconds: float, builders: Sequence[Callable[[bytes], bytes]], pause: float = 0) -> Measured:
     """One connection for each builder, which makes the next request of the last answer (the first of none)."""
     times: list[float] = []
     begun = time.perf_counter()

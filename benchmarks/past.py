@@ -1,22 +1,25 @@
-"""As-of questions: the first one of a time, the next one, what a past graph takes in memory, and commits beside ten times in turn."""
+"""As-of questions: the first one of a time, the next one, what a past graph takes in memory, and writes beside users at ten times."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-import threading
-from collections.abc import Iterator
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from time import perf_counter
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from benchmarks.closures import key_of
+from benchmarks.concurrency import Measured, build_request, send_all, send_writes, serve
 from benchmarks.figures import Benchmark, Figure, build_maximum
 from benchmarks.generate import START, Mesh
-from benchmarks.ingest import build_mesh as build_events_mesh
 from benchmarks.meshes import Meshes, build_mesh, build_received, split_groups
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import find_best
@@ -35,58 +38,63 @@ ABOUT = """\
 A mesh that was observed on two days: on the second all of it again, and one job in twenty with other columns and other lineage. The index
 is kept in a file; questions are as of the noon between. *First*: the graph of a new time, in milliseconds of the processor, against
 loading it from all contents (`LineageIndex.load`). *Next*: the impacts of 31 columns, against the same ones now. *Memory*: the arrays of
-the present graph and what a past one has for itself, against the present ones alone. *Commits*: the median time of a commit of 20 new
-events by the clock, while one of ten new times after another is asked for, against alone, in one process."""
+the present graph and what a past one has for itself, against the present ones alone. *Writes*: `meshline serve` with the store, 8
+connections on each of which a new event is sent 50 ms after the last was answered, and ten more of users who ask for the impact of a
+column as of a time of their own, each 200 ms after the last answer. Milliseconds of a write at the 99th of 100, beside the users from
+their first question on, against alone, by the clock; in one process, and with a reader."""
 
 ROUNDS = {Size.TINY: 1, Size.QUICK: 5, Size.FULL: 5}
-SECOND = 1_000.0  # ms
+GOAL_MS = 1_000.0
 CHANGED = 20  # one job in so many
 EVERY = 1_000  # columns asked about: the one that is read most, and of the others that are read one in so many
 ASKED = 30
 TIMES = 10
-COMMITS = {Size.TINY: 3, Size.QUICK: 60, Size.FULL: 200}
+SECONDS = {Size.TINY: 1.0, Size.QUICK: 15.0, Size.FULL: 40.0}
+WARM_SECONDS = {Size.TINY: 0.2, Size.QUICK: 2.0, Size.FULL: 5.0}
+WRITER_PAUSE, USER_PAUSE = 0.05, 0.2  # seconds between an answer and the next request
+IMPACT = "query($id: ID!, $at: DateTime) { impact(of: [$id], asOf: $at) { total byReach { key count } } }"
+LATER = 2  # the day of events that are written beside
 GROUP = 200
 NOON = timedelta(hours=12)
 
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
-    shape, rounds = SHAPES[size][-1], ROUNDS[size]
+    shape = SHAPES[size][-1]
     mesh, path = build_mesh(shape), meshes.copy(shape, "past.db")
+    ids = list_asked(mesh)
     with closing(SqliteStore(str(path))) as store:
         fill_second_day(store, mesh)
-        live = open_kept(store, meshes)
-        times = (to_micros(START + NOON) + number for number in itertools.count())
-        first, loaded = find_best([lambda: live.get_index(next(times)), partial(load_past, store, to_micros(START + NOON))], rounds)
-        yield Figure(
-            case=f"first question of a time, {mesh.columns:,} columns",
-            unit="ms of processor",
-            ours=first.cpu * 1000,
-            reference=loaded.cpu * 1000,
-            against="loading the graph of the time",
-            goal=None if size is Size.TINY else build_maximum(SECOND / (loaded.cpu * 1000)),
-        )
-        past = live.get_index(next(times))
-        ids = list_asked(mesh)
-        then, now = find_best([partial(ask, past, ids), partial(ask, live.index, ids)], rounds)
-        yield Figure(
-            case="next question",
-            unit="ms of processor",
-            ours=then.cpu * 1000,
-            reference=now.cpu * 1000,
-            against="now",
-            goal=build_maximum(3),
-        )
-        present = live.index.changes.count_bytes()
-        yield Figure(
-            case="memory with a past time",
-            unit="MiB",
-            ours=(present + past.count_private_bytes()) / 2**20,
-            reference=present / 2**20,
-            against="the present graph alone",
-            goal=None if size is Size.TINY else build_maximum(1.4),
-        )
-        yield measure_commits(live, times, COMMITS[size])
+        yield from measure_index(open_kept(store, meshes), size, ids)
+    for readers in (0, 1):
+        yield measure_writes(path, readers, size, ids)
+
+
+def measure_index(live: LiveGraph, size: Size, ids: Sequence[str]) -> Iterator[Figure]:
+    times, rounds = (to_micros(START + NOON) + number for number in itertools.count()), ROUNDS[size]
+    first, loaded = find_best([lambda: live.get_index(next(times)), partial(load_past, live.store, to_micros(START + NOON))], rounds)
+    yield Figure(
+        case=f"first question of a time, {live.index.changes.measure_size().columns:,} columns",
+        unit="ms of processor",
+        ours=first.cpu * 1000,
+        reference=loaded.cpu * 1000,
+        against="loading the graph of the time",
+        goal=None if size is Size.TINY else build_maximum(GOAL_MS / (loaded.cpu * 1000)),
+    )
+    past = live.get_index(next(times))
+    then, now = find_best([partial(ask, past, ids), partial(ask, live.index, ids)], rounds)
+    yield Figure(
+        case="next question", unit="ms of processor", ours=then.cpu * 1000, reference=now.cpu * 1000, against="now", goal=build_maximum(3)
+    )
+    present = live.index.changes.count_bytes()
+    yield Figure(
+        case="memory with a past time",
+        unit="MiB",
+        ours=(present + past.count_private_bytes()) / 2**20,
+        reference=present / 2**20,
+        against="the present graph alone",
+        goal=None if size is Size.TINY else build_maximum(1.4),
+    )
 
 
 def fill_second_day(store: Store, mesh: Mesh) -> None:
@@ -132,47 +140,55 @@ def list_asked(mesh: Mesh) -> list[str]:
     return [key_of(mesh, column).id for column in [hub, *read[:: max(1, min(EVERY, len(read) // ASKED))][:ASKED].tolist()]]
 
 
-def ask(index: LineageIndex, ids: list[str]) -> None:
+def ask(index: LineageIndex, ids: Sequence[str]) -> None:
     for id_ in ids:
         node = index.assets.find(id_)
         assert node is not None
         index.lineage.traverse([node], Direction.DOWNSTREAM)
 
 
-def measure_commits(live: LiveGraph, times: Iterator[int], commits: int) -> Figure:
-    batches = BatchBuilder(Naming())
-    groups = list(split_groups(build_events_mesh(2 * commits * 20, 99).build_events(day=2), 20))
-    alone = [commit_timed(live, batches, bodies) for bodies in groups[:commits]]
-    wanted, ended, answered = [next(times) for _ in range(TIMES)], threading.Event(), 0
+def measure_writes(store: Path, readers: int, size: Size, ids: Sequence[str]) -> Figure:
+    times = [START + NOON + timedelta(minutes=number) for number in range(TIMES)]
+    with serve(store, readers) as port, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as clients:
 
-    def ask_in_turn() -> None:
-        nonlocal answered
-        for at in itertools.cycle(wanted):
-            if ended.is_set():
-                return
-            live.get_index(at)
-            answered += 1
+        def write(seconds: float, seed: int) -> Future[Measured]:
+            return clients.submit(send_writes, port, seconds, seed, LATER, WRITER_PAUSE)
 
-    asking = threading.Thread(target=ask_in_turn)
-    asking.start()
-    beside = [commit_timed(live, batches, bodies) for bodies in groups[commits : 2 * commits]]
-    ended.set()
-    asking.join()
+        write(WARM_SECONDS[size], 30).result()
+        alone = write(SECONDS[size], 31).result()
+        asking = clients.submit(send_past_questions, port, SECONDS[size], ids, times)
+        beside, asked = write(SECONDS[size], 32).result(), asking.result()
     return Figure(
-        case="commits beside ten times in turn",
+        case=f"writes beside ten times, {'readers' if readers else 'one process'}",
         unit="ms",
-        ours=float(np.median(beside)),
-        reference=float(np.median(alone)),
+        ours=beside.find(99),
+        reference=alone.find(99),
         against="alone",
-        more={"longest": round(max(beside), 1), "longest alone": round(max(alone), 1), "answered": answered},
+        goal=build_maximum(2) if readers else None,
+        more={
+            "median": round(beside.find(50), 1),
+            "alone": round(alone.find(50), 1),
+            "questions": len(asked.times),
+            "median question": round(asked.find(50), 1),
+            "longest question": round(asked.find(100)),
+        },
     )
 
 
-def commit_timed(live: LiveGraph, batches: BatchBuilder, bodies: list[bytes]) -> float:
-    """Milliseconds by the clock."""
-    begun = perf_counter()
-    commit_events(live, batches, bodies)
-    return (perf_counter() - begun) * 1000
+def send_past_questions(port: int, seconds: float, ids: Sequence[str], times: Sequence[datetime]) -> Measured:
+    """Impacts as of times, each time over a connection of its own, for so long."""
+    return asyncio.run(send_all(port, seconds, [_build_user(ids, at.isoformat()) for at in times], USER_PAUSE))
+
+
+def _build_user(ids: Sequence[str], at: str) -> Callable[[bytes], bytes]:
+    turns = itertools.cycle(ids)
+
+    def build(answer: bytes) -> bytes:
+        if answer and b'"total"' not in answer and b"STORE_UNAVAILABLE" not in answer:  # the time is still being read
+            raise RuntimeError(answer[:1000].decode())
+        return build_request("/graphql", json.dumps({"query": IMPACT, "variables": {"id": next(turns), "at": at}}).encode())
+
+    return build
 
 
 LIMITS = """\

@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,6 +94,17 @@ def test_a_commit_of_later_times_keeps_the_past(store: SqliteStore) -> None:
     assert graph.get_index(3) is owned
     commit_statements(graph, build_statement(None, ("mesh", "o"), 8, source="mesh/m"))
     assert graph.get_index(3).known_later == ()
+
+
+def test_a_commit_of_another_process_keeps_the_past(store: SqliteStore, tmp_path: Path) -> None:
+    graph = LiveGraph.open(store)
+    commit_statements(graph, state_lineage(build_flow("a.x", "b.x"), at=1))
+    past = graph.get_index(3)
+    with closing(SqliteStore(str(tmp_path / "graph.db"))) as other:
+        commit_statements(theirs := LiveGraph.open(other), state_lineage(build_flow("a.x", "c.x"), scope="two", at=4))
+        assert (graph.refresh(), graph.get_index(3)) == (2, past)
+        commit_statements(theirs, state_lineage(build_flow("a.x", "c.x"), scope="two", at=3))
+    assert (graph.refresh(), graph.get_index(3) is past) == (3, False)
 
 
 def test_a_past_that_is_built_meanwhile_follows(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def older(tmp_path: Path) -> tuple[Path, tuple[object, ...]]:
         ingest(store, *range(NUMBER))
         expected = read_lists(store)
     with closing(sqlite3.connect(path)) as old:
-        for table in ("run_summary", "run_asset", "event", "event_count", "packed_times", "dropped_run"):
+        for table in ("run_summary", "run_asset", "event", "event_count", "packed_times", "dropped_run", "change_time"):
             old.execute(f"DROP TABLE {table}")
         old.execute("PRAGMA user_version = 4")
         old.commit()

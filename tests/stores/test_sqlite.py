@@ -154,7 +154,7 @@ class TestFiles:
         SqliteStore(str(path)).close()
         with closing(sqlite3.connect(path)) as other:
             other.execute("PRAGMA user_version = 99")
-        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 6: use the newer meshline"):
+        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 7: use the newer meshline"):
             SqliteStore(str(path))
 
     def test_an_older_schema_is_refused(self, path: Path) -> None:
@@ -315,6 +315,18 @@ class TestFiles:
                 f"{at} {n}" for at in range(1, position + 1) for n in range(5)
             ]
 
+    def test_changes_state_since_when_the_graph_is_another(self, path: Path) -> None:
+        with closing(SqliteStore(str(path))) as store:
+            for at in (5, 3, 9):
+                commit_statements(store, build_statement("A", at))
+            store.commit(lambda _: Batch(raw=[RawEvent("s", 1, b"{}")]))
+            assert [store.read_changes(since).earliest for since in range(3)] == [3, 3, 9]
+            assert store.read_changes(3).earliest == 2**63 - 1
+            with closing(sqlite3.connect(path)) as other:  # what an earlier version wrote has no times
+                other.execute("DELETE FROM change_time WHERE revision = 2")
+                other.commit()
+            assert [store.read_changes(since).earliest for since in range(3)] == [None, None, 9]
+
     def test_a_store_of_schema_2_gets_a_journal(self, path: Path) -> None:
         with closing(sqlite3.connect(path)) as old:
             for statement in MIGRATIONS[2]:
@@ -433,7 +445,7 @@ def make_older_store(path: Path) -> list[Head]:
         store.write_setting("naming", "n")
         before = list_heads(store)
     with closing(sqlite3.connect(path)) as old:
-        newer = {"run_summary", "run_asset", "event", "event_count", "packed_times", "dropped_run"}
+        newer = {"run_summary", "run_asset", "event", "event_count", "packed_times", "dropped_run", "change_time"}
         for table in newer:
             old.execute(f"DROP TABLE {table}")
         for table in {*TABLES} - newer:

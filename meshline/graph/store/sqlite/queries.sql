@@ -13,6 +13,15 @@ DELETE FROM change WHERE revision <= ?;
 -- name: changes
 SELECT scopes FROM change WHERE revision > ? AND sound_change(change) ORDER BY revision;
 
+-- name: add_change_time
+INSERT INTO change_time (revision, earliest, crc) VALUES (?1, ?2, crc_change_time(?1, ?2));
+
+-- name: drop_change_times
+DELETE FROM change_time WHERE revision <= ?;
+
+-- name: change_times
+SELECT count(*), min(earliest) FROM change_time WHERE revision > ? AND sound_change_time(change_time);
+
 -- Also for revisions whose list of scopes was dropped.
 -- name: scopes_changed
 SELECT scope_id FROM head WHERE iif(sound_head(head), revision > ?, 0);

@@ -320,7 +320,8 @@ def read_changes(connection: sqlite3.Connection, since: int) -> Changes:
         changed = {number for (scopes,) in lists for number in decode_list(scopes)}
     else:
         changed = {number for (number,) in connection.execute(SQL["scopes_changed"], (since,))}
-    return Changes(newest, read_heads_with_empty(connection, changed))
+    times, earliest = connection.execute(SQL["change_times"], (since,)).fetchone()
+    return Changes(newest, read_heads_with_empty(connection, changed), earliest if times == newest - since else None)
 
 
 def read_heads_with_empty(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:

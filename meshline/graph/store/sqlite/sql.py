@@ -21,6 +21,7 @@ _NUMBERS: dict[str, tuple[str, ...]] = {
     "document": ("document_id", "scope_id", "asset_id", "column_id"),
     "run_asset": ("asset", "role", "begun", "run_id"),
     "dropped_run": ("run_digest", "dropped_on"),
+    "change_time": ("revision", "earliest"),
 }
 # The blob of `content` has a digest, and the state of `run` its own checksum; ids that SQLite allocates are unknown before the insert.
 _VALUES: dict[str, tuple[str, ...]] = {

@@ -170,10 +170,13 @@ class _Commit:
         if not (written or put or batch.raw):
             return Changes(self._revision, [])
         scopes = [head.scope_id for head in heads]
-        self._connection.execute(SQL["add_change"], (self._revision + 1, reader.encode_list(scopes)))
-        self._connection.execute(SQL["drop_changes"], (self._revision + 1 - CHANGES_KEPT,))
         changed = {*removed, *rows} - (withdrawn - removed)
-        return Changes(self._revision + 1, heads, min((row.observed_at for row in changed), default=reader.END_OF_TIME))
+        earliest = min((row.observed_at for row in changed), default=reader.END_OF_TIME)
+        self._connection.execute(SQL["add_change"], (self._revision + 1, reader.encode_list(scopes)))
+        self._connection.execute(SQL["add_change_time"], (self._revision + 1, earliest))
+        for name in ("drop_changes", "drop_change_times"):
+            self._connection.execute(SQL[name], (self._revision + 1 - CHANGES_KEPT,))
+        return Changes(self._revision + 1, heads, earliest)
 
     def _build_rows(self, statements: Sequence[Statement]) -> list[ObservationRow]:
         """The statements as rows, with ids allocated where needed. Kept flat for speed: this runs for every statement."""
