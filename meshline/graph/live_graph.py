@@ -19,7 +19,7 @@ from meshline.graph.index.results import Digests, ScopeInfo
 from meshline.graph.index.title_pairs import TitlePairs
 from meshline.graph.index_file import Restored, Snapshots
 from meshline.graph.model import AssetKey, Content, Interval, Json, Precedence
-from meshline.graph.past_index import PastIndexes, check_reading, find_known_later, turn_back
+from meshline.graph.past_index import PastIndexes, Stating, check_reading, find_known_later, turn_back
 from meshline.graph.store.base import Batch, Changes, Head, PastReader, RunReader, Store
 
 SPARE_NODES = 100_000  # unused nodes that the index may have (or a quarter of all nodes) before it is reloaded
@@ -296,13 +296,14 @@ class LiveGraph:
             at, digests = now.revision, now.list_digests()
             stating = now.ownership.list_all_scopes_stating()
 
-        def load(until: float) -> LineageIndex:
+        def load(until: float) -> tuple[LineageIndex, Stating]:
             with self.store.open_past(as_of) as past:
                 index = self._map_past(past, as_of, at, digests, until)
                 if index is None:
                     index = _build_index(check_reading(past.iterate_heads(), until), past.revision, as_of, self.precedence)
-            index.known_later = find_known_later(self.store, stating, index)
-            return index
+            then = index.ownership.list_all_scopes_stating()
+            index.known_later = find_known_later(self.store, stating, then)
+            return index, then
 
         found = self._past.get(as_of, wanted, at, deadline, load)
         if found.revision > self.index.revision:  # so that an answer about both is of one revision

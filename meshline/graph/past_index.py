@@ -37,7 +37,7 @@ FOLLOWED = 10_000  # commits that are remembered, for the indexes that are built
 
 Kinds: TypeAlias = Mapping[EdgeType, Collection[str]]  # by type of relation, the kinds of sources that state any
 Stating: TypeAlias = Mapping[EdgeType, Mapping[str, Sequence[int]]]  # see `OwnershipFacet.list_all_scopes_stating`
-Load: TypeAlias = Callable[[float], LineageIndex]
+Load: TypeAlias = Callable[[float], tuple[LineageIndex, Kinds]]
 
 
 class _Build(NamedTuple):
@@ -116,8 +116,8 @@ class PastIndexes:
         """The index as of a time with all commits up to a revision, built if none is cached, by a thread that continues after the caller's
         deadline (`time.monotonic()`).
 
-        `load` builds it, with all up to the revision `now`, until a deadline of its own. Raises StoreUnavailable at the deadline, and any
-        error of the build.
+        `load` builds it, with all up to the revision `now`, until a deadline of its own, and finds which kinds of sources stated what then.
+        Raises StoreUnavailable at the deadline, and any error of the build.
         """
         found = self.find(as_of, revision)
         if found is not None:
@@ -147,8 +147,7 @@ class PastIndexes:
     def _build(self, as_of: int, build: _Build, load: Load) -> None:
         try:
             with self._one:
-                built = load(time.monotonic() + BUILD_SECONDS)
-                kinds = built.ownership.list_all_scopes_stating()
+                built, kinds = load(time.monotonic() + BUILD_SECONDS)
                 past = _Past(built, as_of, built.count_private_bytes(), kinds, build.revision)
         except BaseException as error:  # noqa: BLE001 - the future raises it in the waiting caller
             self._end(as_of, build)
@@ -214,14 +213,12 @@ def _join(columns: Iterable[Sequence[int]]) -> Longs:
     return np.concatenate([np.empty(0, np.int64), *(np.array(column, np.int64) for column in columns)])
 
 
-def find_known_later(store: Store, now: Stating, then: LineageIndex) -> tuple[KnownLater, ...]:
+def find_known_later(store: Store, now: Stating, then: Stating) -> tuple[KnownLater, ...]:
     """The relations that sources of a kind state now but not at that time; each with the time of the first such statement."""
     found: list[KnownLater] = []
-    known_then = then.ownership.list_all_scopes_stating()
     for type_, stating in now.items():
-        known = known_then[type_]
         for kind, scopes in sorted(stating.items()):
-            times = [] if kind in known else _list_statement_times(store, scopes, type_)
+            times = [] if kind in then[type_] else _list_statement_times(store, scopes, type_)
             if times:
                 found.append(KnownLater(type_, kind, min(times)))
     return tuple(found)
