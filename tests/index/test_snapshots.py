@@ -119,7 +119,7 @@ def test_what_an_index_knows_is_in_the_file_or_derived() -> None:
     derived = {
         "loader": {"version", "names_version", "applied", "_attributes", "_encoded", "_tag_numbers"}
         | {"tables", "identity", "owners", "dataset_renames", "column_renames", "pairs", "silent_jobs"},
-        "tables": {"share", "heads", "_local", "_wanted", "_longest", "_found", "_itself", "_supported"},
+        "tables": {"share", "heads", "_local", "_longest", "_found", "_itself", "_supported"},
         "heads": {"renumbered", "_key", "_in_some", "_jobs", "_parts"},
         "identity": {"regrouped", "_classes", "_columns"},
         "owners": {"_nodes", "_upto", "_in_use", "_restated"},
@@ -128,7 +128,7 @@ def test_what_an_index_knows_is_in_the_file_or_derived() -> None:
         "pairs": {"_unsettled"},
         "silent": set(),
     }
-    arrays = {"tables": {"counts", "mentions", *index_state._GROUPS}, "silent": {"_array"}}
+    arrays = {"tables": {"counts", *index_state._GROUPS}, "silent": {"_array"}}
     for name, owner in index_state._list_saved(LineageIndex.load([], 0)._loader):
         numbers = {*getattr(owner, "NUMBERS", ()), "starts", "by_scope", "scopes"} if name == "heads" else set()
         others = {"_tables", "_precedence", "_identity", "_renames"}

@@ -74,6 +74,7 @@ class Nodes(NamedTuple):
     fact: I32  # its newest row in Facts
     out: I32  # its newest row in Relations as start
     into: I32  # as end
+    mention: I32  # its newest row in Mentions
     over_out: I32  # its newest flow that is not in the CSR arrays yet, as start
     over_in: I32  # as end
     slots: I32
@@ -123,6 +124,13 @@ class Facts(NamedTuple):
     solid: U8  # not only the spelling of its name
     next: I32
     tags: I32  # the number of the tags that it gives, or NONE: see `HeadLoader.tag_sets`
+
+
+class Mentions(NamedTuple):
+    """Which head mentions which assets, linked by asset. The rows of a head are contiguous."""
+
+    node: I32  # -2 - node if no visible row of the head supports it (`mutate.rewrite_head`)
+    next: I32
 
 
 class Csr(NamedTuple):

@@ -29,6 +29,7 @@ from meshline.graph.index.arrays import (
     FlowKinds,
     Flows,
     Folds,
+    Mentions,
     Names,
     Nodes,
     Overlay,
@@ -51,6 +52,7 @@ _GROUPS: dict[str, tuple[type[tuple[Any, ...]], int | None]] = {  # None: of exa
     "flows": (Flows, N_FLOWS),
     "relations": (Relations, N_RELATIONS),
     "facts": (Facts, N_FACTS),
+    "mentions": (Mentions, N_NAMED),
     "overlay": (Overlay, N_FLOWS),
     "outgoing": (Csr, None),
     "incoming": (Csr, None),
@@ -81,7 +83,6 @@ def restore_parts(loader: HeadLoader, arrays: Mapping[str, Array]) -> None:
     for name, (group, _) in _GROUPS.items():
         fresh = getattr(tables, name)
         setattr(tables, name, group(*(take_array(arrays, f"{name}.{field}", getattr(fresh, field)) for field in _list_names(group))))
-    tables.mentions = take_array(arrays, "mentions", tables.mentions)
     for field in heads.NUMBERS:
         setattr(heads, field, take_array(arrays, f"heads.{field}", getattr(heads, field)))
     heads.starts = take_array(arrays, "heads.starts", heads.starts)
@@ -113,7 +114,6 @@ def _list_growing(loader: HeadLoader) -> Iterator[tuple[str, Array, int]]:
             for field in _list_names(group):
                 if field != "slots":
                     yield f"{name}.{field}", getattr(getattr(tables, name), field), int(tables.counts[N_TEXT]) if field == "text" else used
-    yield "mentions", tables.mentions, int(tables.counts[N_NAMED])
     for field in heads.NUMBERS:
         yield f"heads.{field}", getattr(heads, field), heads.n
     yield "heads.starts", heads.starts, heads.n + 1

@@ -28,12 +28,12 @@ from meshline.graph.index.arrays import (
     N_TEXT,
     NONE,
     SALT,
-    U8,
     Csr,
     Facts,
     FlowKinds,
     Flows,
     Folds,
+    Mentions,
     Names,
     Nodes,
     Overlay,
@@ -71,7 +71,7 @@ class IndexTables:
         self.flows = allocate_group(Flows, 64)
         self.relations = allocate_group(Relations, 64)
         self.facts = allocate_group(Facts, 64)
-        self.mentions: Ints = np.empty(64, np.int32)
+        self.mentions = allocate_group(Mentions, 64)
         self.overlay = allocate_group(Overlay, 64)
         self.outgoing = _allocate_csr(0, 0)
         self.incoming = _allocate_csr(0, 0)
@@ -83,7 +83,6 @@ class IndexTables:
         self.bytes_read = 0
         self.share = 0.0  # the share of a load's heads that were read; 0: unknown
         self._local: Ints = np.empty(64, np.int32)
-        self._wanted: U8 = np.empty(0, np.uint8)  # zeros, by node
         self._longest = (0, 0)  # interned strings, and the bytes of the longest
         self._found: Ints = np.empty(256, np.int32)
         self._itself: Ints = np.empty(0, np.int32)
@@ -100,11 +99,12 @@ class IndexTables:
             self.flows,
             self.relations,
             self.facts,
+            self.mentions,
             self.overlay,
             self.outgoing,
             self.incoming,
         )
-        return sum(array.nbytes for group in groups for array in group) + self.mentions.nbytes
+        return sum(array.nbytes for group in groups for array in group)
 
     @property
     def unused(self) -> int:
@@ -167,7 +167,7 @@ class IndexTables:
         self.flows = widen_group(self.flows, int(self.counts[N_FLOWS]), int(self.counts[N_FLOWS]) + rows[0])
         self.relations = widen_group(self.relations, int(self.counts[N_RELATIONS]), int(self.counts[N_RELATIONS]) + rows[1])
         self.facts = widen_group(self.facts, int(self.counts[N_FACTS]), int(self.counts[N_FACTS]) + rows[2])
-        self.mentions = extend_array(self.mentions, int(self.counts[N_NAMED]), int(self.counts[N_NAMED]) + rows[3])
+        self.mentions = widen_group(self.mentions, int(self.counts[N_NAMED]), int(self.counts[N_NAMED]) + rows[3])
         target, supported = self._rewrite_tables()
         target[list(mapping)] = list(mapping.values())
         new = self.heads.copy(head)
@@ -176,7 +176,7 @@ class IndexTables:
             begin, end, new, self.heads.starts, target, supported, self.nodes, self.flows, self.relations, self.facts,
             self.mentions, self.counts,
         )  # fmt: skip
-        mentions = self.mentions[self.heads.starts[new, MENTIONS] : self.heads.starts[new + 1, MENTIONS]]
+        mentions = self.mentions.node[self.heads.starts[new, MENTIONS] : self.heads.starts[new + 1, MENTIONS]]
         target[list(mapping)] = list(mapping)
         supported[decode_mentions(mentions)] = 0
         self.link(first)
@@ -194,7 +194,9 @@ class IndexTables:
     def _bury(self, head: int) -> None:
         begin, end = self.heads.starts[head], self.heads.starts[head + 1]
         self.reflag(head, 0, DEAD)
-        mutate.withdraw_head(begin, end, self.nodes, self.relations, self.facts, self.mentions, self.counts)
+        mutate.withdraw_head(
+            begin, end, self.folded, self.nodes, self.flows, self.overlay, self.relations, self.facts, self.mentions, self.counts
+        )
         self.dead_rows += int((end - begin).sum())
 
     def fold_if_due(self) -> bool:
@@ -246,7 +248,7 @@ class IndexTables:
         self.flows = widen_group(self.flows, *measure_room(N_FLOWS))
         self.relations = widen_group(self.relations, *measure_room(N_RELATIONS))
         self.facts = widen_group(self.facts, *measure_room(N_FACTS))
-        self.mentions = extend_array(self.mentions, *measure_room(N_NAMED))
+        self.mentions = widen_group(self.mentions, *measure_room(N_NAMED))
         self._local = extend_array(self._local, 0, size + 1)
         for table in (N_NAMES, N_NODES, N_FOLDS, N_KINDS):
             _, need, expected = measure_room(table)
@@ -400,18 +402,19 @@ class IndexTables:
 
     def list_mentioned(self, heads: Ints | I64) -> Ints:
         """The nodes that heads mention visibly, head by head; see `mutate.recast`."""
-        mentions = self.mentions[self.list_rows(heads, MENTIONS)]
+        mentions = self.mentions.node[self.list_rows(heads, MENTIONS)]
         return mentions[mentions >= 0]
 
-    def find_mention_rows(self, nodes: Sequence[int]) -> list[int]:
-        """The rows of mentions of exactly these nodes, also by facts that are hidden. Looks at all mentions."""
-        if len(self._wanted) < len(self.nodes.kind):
-            self._wanted = np.zeros(len(self.nodes.kind), np.uint8)
-        self._wanted[list(nodes)] = 1
-        n = int(self.heads.starts[self.heads.n, MENTIONS])
-        found = self._collect_rows(lambda found: collect.list_mentions(self.mentions, n, self._wanted, found))
-        self._wanted[list(nodes)] = 0
-        return found
+    def find_mentioning(self, nodes: Sequence[int]) -> set[int]:
+        """The heads that mention any of exactly these nodes, also by facts that are hidden."""
+        wanted, heads = np.array(nodes, np.int32), self.heads
+        return set(
+            self._collect_rows(
+                lambda found: collect.list_mentioning(
+                    wanted, MENTIONS, heads.n, heads.starts, heads.alive, self.nodes, self.mentions, found
+                )
+            )
+        )
 
     def find_heads(self, rows: Sequence[int], table: int) -> list[int]:
         """The heads of rows of a table: FLOWS, RELATIONS, FACTS or MENTIONS of `heads`."""

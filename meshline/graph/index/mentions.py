@@ -140,15 +140,12 @@ def list_fact_names(tables: IndexTables, node: int) -> dict[int, set[AssetKey]]:
 
 def list_mentioned(tables: IndexTables, head: int) -> Ints:
     """The nodes that a head mentions, also by hidden facts only."""
-    return decode_mentions(tables.mentions[tables.heads.starts[head, MENTIONS] : tables.heads.starts[head + 1, MENTIONS]])
+    return decode_mentions(tables.mentions.node[tables.heads.starts[head, MENTIONS] : tables.heads.starts[head + 1, MENTIONS]])
 
 
 def collect_scopes_mentioning(tables: IndexTables, nodes: Sequence[int]) -> set[int]:
-    """The scopes whose heads mention any of exactly these nodes, also by hidden facts only. Looks at all mentions."""
-    if not nodes:
-        return set()
-    heads = set(tables.find_heads(tables.find_mention_rows(nodes), MENTIONS))
-    return {int(tables.heads.scope_id[head]) for head in heads if tables.heads.alive[head]}
+    """The scopes whose heads mention any of exactly these nodes, also by hidden facts only."""
+    return {int(tables.heads.scope_id[head]) for head in tables.find_mentioning(nodes)} if nodes else set()
 
 
 def list_names_stated(tables: IndexTables, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
@@ -172,7 +169,7 @@ def find_first_mentions(tables: IndexTables, keys: Collection[AssetKey], but: st
     marked[list(wanted)] = True
     others = np.flatnonzero(heads.alive[: heads.n])
     others = others[~np.isin(others, heads.list_alive([but]))]
-    mentions = tables.mentions[tables.list_rows(others, MENTIONS)]
+    mentions = tables.mentions.node[tables.list_rows(others, MENTIONS)]
     of_head = np.repeat(others, heads.starts[others + 1, MENTIONS] - heads.starts[others, MENTIONS])
     hits = (mentions >= 0) & marked[np.maximum(mentions, 0)]
     since = np.full(n, np.iinfo(np.int64).max, np.int64)
@@ -208,7 +205,7 @@ class ChangedAssets:
             return None
         differs = (before != self._alive[:known]) | (times != self._observed_at[:known])
         changed = np.concatenate([np.flatnonzero(differs), np.arange(known, heads.n)])
-        mentions = self._tables.mentions[self._tables.list_rows(changed, MENTIONS)]
+        mentions = self._tables.mentions.node[self._tables.list_rows(changed, MENTIONS)]
         return np.unique(np.concatenate([decode_mentions(mentions), np.array(sorted(regrouped), np.int32)]))
 
 
@@ -257,7 +254,7 @@ class Trail:
 
     def _list_mentioned(self, heads: I64) -> Ints:
         tables = self._tables
-        return decode_mentions(tables.mentions[tables.list_rows(heads, MENTIONS)])
+        return decode_mentions(tables.mentions.node[tables.list_rows(heads, MENTIONS)])
 
     def _list_flow_ends(self, heads: I64, *, passed_over: int = 0) -> Ints:
         """The nodes to which flows of these heads lead, except flows with any of these flags."""

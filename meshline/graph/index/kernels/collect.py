@@ -1,6 +1,6 @@
 """Kernels that collect rows by node, number groups of nodes, and find the jobs through which data flows on or is copied.
 
-Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Csr, Overlay) are the groups of one-dimensional arrays of
+Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Mentions, Csr, Overlay) are the groups of one-dimensional arrays of
 `meshline.graph.index.arrays`, which gives the dtype and meaning of each. `counts`: int64, shape (N_COUNTS,), the rows in use by table.
 
 Kernels named `list_*` write row numbers to `found`, int32, shape (m,), and return how many there are: rows beyond m are only counted,
@@ -18,6 +18,7 @@ from meshline.graph.index.arrays import (
     DEAD,
     I8,
     I32,
+    I64,
     MASKED,
     NONE,
     PASSED_OVER,
@@ -27,6 +28,7 @@ from meshline.graph.index.arrays import (
     Facts,
     FlowKinds,
     Flows,
+    Mentions,
     Nodes,
     Overlay,
     Relations,
@@ -160,21 +162,44 @@ def find_strongest(
     return n
 
 
-@register_kernel("I32", "int", "U8", "I32")
-def list_mentions(mentions: I32, n: int, wanted: U8, found: I32) -> int:
-    """List the rows of the first `n` mentions that refer to a wanted node, also where no visible fact supports the mention.
+@register_inner
+def find_head(row: int, table: int, n_heads: int, starts: I64) -> int:
+    """The head of a row of a table (the column of `starts`)."""
+    low, high = 0, n_heads
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if starts[middle, table] <= row:
+            low = middle
+        else:
+            high = middle
+    return low
 
-    `mentions`: int32, a node, or -2 - node if unsupported (`mutate.rewrite_head`). `wanted`: uint8, by node. `found`: int32, rows of
-    `mentions`. Returns their number, as `list_relations`.
+
+@register_kernel("I32", "int", "int", "I64:2", "U8", Nodes, Mentions, "I32")
+def list_mentioning(wanted: I32, table: int, n_heads: int, starts: I64, alive: U8, nodes: Nodes, mentions: Mentions, found: I32) -> int:
+    """List the heads that mention any of these nodes, also where no visible fact supports the mention; a head may be listed repeatedly.
+
+    `table`: the column of `starts` (int64, shape (heads + 1, 4)) for Mentions. Rows of heads that are gone are unlinked, so that each is
+    met once. `found`: int32, heads. Returns their number, as `list_relations`.
     """
-    count = 0
-    for row in range(n):
-        node = mentions[row]
-        if wanted[node if node >= 0 else -2 - node]:
-            if count < len(found):
-                found[count] = row
-            count += 1
-    return count
+    n = 0
+    for node in wanted:
+        last = NONE
+        row = nodes.mention[node]
+        while row != NONE:
+            head = find_head(row, table, n_heads, starts)
+            following = mentions.next[row]
+            if alive[head]:
+                if n < len(found):
+                    found[n] = head
+                n += 1
+                last = row
+            elif last == NONE:
+                nodes.mention[node] = following
+            else:
+                mentions.next[last] = following
+            row = following
+    return n
 
 
 @register_kernel("I32", "I32", "I32", "I32")

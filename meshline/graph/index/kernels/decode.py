@@ -3,11 +3,11 @@
 Decoding five million flows into Python objects costs seconds and gigabytes; this costs neither. Rare facts
 that need their attributes (ports, owners, identity, ...) are left to Python as special rows.
 
-Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Csr, Overlay) are the groups of one-dimensional arrays of
+Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Mentions, Csr, Overlay) are the groups of one-dimensional arrays of
 `meshline.graph.index.arrays`, which gives the dtype and meaning of each. `counts`: int64, shape (N_COUNTS,), the rows in use by table.
 
 Further arrays: `buffer`, uint8, the contents one after another and PADDING bytes; `at`, `begin`, `end`, positions in it; `local`, int32,
-the node of each key of the current content; `mentions`, int32, nodes; `specials`, int64, shape (m, 5): which, head, node
+the node of each key of the current content; `specials`, int64, shape (m, 5): which, head, node
 or row, begin, end.
 """
 
@@ -49,6 +49,7 @@ from meshline.graph.index.arrays import (
     FlowKinds,
     Flows,
     Folds,
+    Mentions,
     Names,
     Nodes,
     Relations,
@@ -151,6 +152,16 @@ def add_column(dataset: int, name: int, head: int, names: Names, nodes: Nodes, f
 
 
 @register_inner
+def add_mention(node: int, shown: int, nodes: Nodes, mentions: Mentions, counts: I64) -> None:
+    """Append a mention of a node. `shown`: the node, or -2 - node (see `Mentions`)."""
+    row = counts[N_NAMED]
+    mentions.node[row] = shown
+    mentions.next[row] = nodes.mention[node]
+    nodes.mention[node] = row
+    counts[N_NAMED] = row + 1
+
+
+@register_inner
 def read_keys(
     buffer: U8,
     at: int,
@@ -160,7 +171,7 @@ def read_keys(
     names: Names,
     nodes: Nodes,
     folds: Folds,
-    mentions: I32,
+    mentions: Mentions,
     specials: I64,
     counts: I64,
 ) -> tuple[int, int]:
@@ -196,8 +207,7 @@ def read_keys(
             if nodes.traits[node] & MOVED:
                 add_special(specials, SPECIAL_MOVED, head, node, 0, 0, counts)
         local[i] = node
-        mentions[counts[N_NAMED]] = node
-        counts[N_NAMED] += 1
+        add_mention(node, node, nodes, mentions, counts)
         count_mention(node, 1, nodes, counts)
     return n, at
 
@@ -408,7 +418,7 @@ def has_room(
     flows: Flows,
     relations: Relations,
     facts: Facts,
-    mentions: I32,
+    mentions: Mentions,
     specials: I64,
     local: I32,
     counts: I64,
@@ -427,14 +437,31 @@ def has_room(
         and counts[N_FLOWS] + size < len(flows.start)
         and counts[N_RELATIONS] + size < len(relations.start)
         and counts[N_FACTS] + size < len(facts.node)
-        and counts[N_NAMED] + size < len(mentions)
+        and counts[N_NAMED] + size < len(mentions.node)
         and counts[N_SPECIAL] + size < len(specials)
         and size < len(local)
     )
 
 
 @register_kernel(
-    "U8", "I64", "U8", "int", "int", "I64:2", "I32", "I32", Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, "I32", "I64:2", "I64"
+    "U8",
+    "I64",
+    "U8",
+    "int",
+    "int",
+    "I64:2",
+    "I32",
+    "I32",
+    Names,
+    Nodes,
+    Folds,
+    FlowKinds,
+    Flows,
+    Relations,
+    Facts,
+    Mentions,
+    "I64:2",
+    "I64",
 )
 def read_contents(
     buffer: U8,
@@ -452,14 +479,14 @@ def read_contents(
     flows: Flows,
     relations: Relations,
     facts: Facts,
-    mentions: I32,
+    mentions: Mentions,
     specials: I64,
     counts: I64,
 ) -> int:
     """Read n contents, one after another in the buffer, as heads `head`, `head` + 1, ...; begin with content `first`.
 
     `ends`: int64, shape (n,), where each content ends in `buffer`. `provisional`: uint8, shape (n,). `starts`: int64, shape (heads + 1, 4):
-    the first row of each head in Flows, Relations, Facts and `mentions`; the kernel writes the rows after each head that it reads.
+    the first row of each head in Flows, Relations, Facts and Mentions; the kernel writes the rows after each head that it reads.
     `local`, `local_kinds`: int32, working memory.
 
     Returns the number of the first content for which there was no room, n if all are read. Raises Malformed.

@@ -157,6 +157,7 @@ def add_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> in
     nodes.fact[node] = NONE
     nodes.out[node] = NONE
     nodes.into[node] = NONE
+    nodes.mention[node] = NONE
     nodes.over_out[node] = NONE
     nodes.over_in[node] = NONE
     if kind == COLUMN:

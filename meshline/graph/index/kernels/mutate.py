@@ -1,10 +1,10 @@
 """Kernels that change the rows of heads: link, withdraw, rewrite, fold the overlay in, drop rows that are not in use.
 
-Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Csr, Overlay) are the groups of one-dimensional arrays of
+Tables (Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, Mentions, Csr, Overlay) are the groups of one-dimensional arrays of
 `meshline.graph.index.arrays`, which gives the dtype and meaning of each. `counts`: int64, shape (N_COUNTS,), the rows in use by table.
 
-Further arrays: `mentions`, int32, nodes; `starts`, int64, shape (heads + 1, 4): the first row of each head in Flows, Relations, Facts
-and `mentions`; `begin` and `end`, int64, shape (4,): the rows of one head, from `starts`.
+Further arrays: `starts`, int64, shape (heads + 1, 4): the first row of each head in Flows, Relations, Facts and Mentions; `begin` and
+`end`, int64, shape (4,): the rows of one head, from `starts`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from meshline.graph.index.arrays import (
     Facts,
     Flows,
     Folds,
+    Mentions,
     Names,
     Nodes,
     Overlay,
     Relations,
 )
-from meshline.graph.index.kernels.decode import HAS_COLUMN, RENAMED_TO, add_fact, add_relation
+from meshline.graph.index.kernels.decode import HAS_COLUMN, RENAMED_TO, add_fact, add_mention, add_relation
 from meshline.graph.index.kernels.hash_tables import add_node, count_fact, count_listing, count_mention, intern_column, intern_node
 from meshline.graph.index.kernels.jit import register_inner, register_kernel
 
@@ -77,10 +78,17 @@ def reflag_flows(first: int, last: int, base: int, keep: int, add: int, flows: F
 
 @register_inner
 def withdraw_relation(row: int, nodes: Nodes, relations: Relations, counts: I64) -> None:
-    """Mark one relation as dead, and count it out at both ends."""
+    """Mark one relation as dead, and count it out at both ends.
+
+    The newest ones of a node are unlinked: else what comes and goes without end would make lists that are longer and longer.
+    """
     type_ = relations.type[row]
     start, end = relations.start[row], relations.end[row]
     relations.type[row] = NONE
+    while nodes.out[start] != NONE and relations.type[nodes.out[start]] == NONE:
+        nodes.out[start] = relations.next_out[nodes.out[start]]
+    while nodes.into[end] != NONE and relations.type[nodes.into[end]] == NONE:
+        nodes.into[end] = relations.next_in[nodes.into[end]]
     if type_ < 0:
         return
     if type_ < RENAMED_TO:
@@ -91,18 +99,41 @@ def withdraw_relation(row: int, nodes: Nodes, relations: Relations, counts: I64)
         count_listing(end, -1, nodes, counts)
 
 
-@register_kernel("I64", "I64", Nodes, Relations, Facts, "I32", "I64")
-def withdraw_head(begin: I64, end: I64, nodes: Nodes, relations: Relations, facts: Facts, mentions: I32, counts: I64) -> int:
-    """Withdraw everything that a head states, except its flows (see `reflag_flows`). `begin`, `end`: int64, shape (4,). Returns 0."""
+@register_kernel("I64", "I64", "int", Nodes, Flows, Overlay, Relations, Facts, Mentions, "I64")
+def withdraw_head(
+    begin: I64,
+    end: I64,
+    base: int,
+    nodes: Nodes,
+    flows: Flows,
+    overlay: Overlay,
+    relations: Relations,
+    facts: Facts,
+    mentions: Mentions,
+    counts: I64,
+) -> int:
+    """Withdraw everything that a head states; its flows are DEAD already (see `reflag_flows`). Returns 0.
+
+    `begin`, `end`: int64, shape (4,). `base`: flows in the CSR arrays.
+    """
+    for row in range(max(begin[0], base), end[0]):
+        start, stop = flows.start[row], flows.end[row]
+        while nodes.over_out[start] != NONE and flows.flags[nodes.over_out[start]] & DEAD:
+            nodes.over_out[start] = overlay.next_out[nodes.over_out[start] - base]
+        while nodes.over_in[stop] != NONE and flows.flags[nodes.over_in[stop]] & DEAD:
+            nodes.over_in[stop] = overlay.next_in[nodes.over_in[stop] - base]
     for row in range(begin[1], end[1]):
         withdraw_relation(row, nodes, relations, counts)
     for row in range(begin[2], end[2]):
         if facts.solid[row]:
             count_fact(facts.node[row], -1, nodes, counts)
+        node = facts.node[row]
         facts.node[row] = NONE
+        while nodes.fact[node] != NONE and facts.node[nodes.fact[node]] == NONE:
+            nodes.fact[node] = facts.next[nodes.fact[node]]
     for row in range(begin[3], end[3]):
-        if mentions[row] >= 0:
-            count_mention(mentions[row], -1, nodes, counts)
+        if mentions.node[row] >= 0:
+            count_mention(mentions.node[row], -1, nodes, counts)
     return 0
 
 
@@ -126,7 +157,7 @@ def mark_supported(node: int, supported: I32, nodes: Nodes) -> None:
         supported[nodes.part1[node]] = 1
 
 
-@register_kernel("I64", "I64", "int", "I64:2", "I32", "I32", Nodes, Flows, Relations, Facts, "I32", "I64")
+@register_kernel("I64", "I64", "int", "I64:2", "I32", "I32", Nodes, Flows, Relations, Facts, Mentions, "I64")
 def rewrite_head(
     begin: I64,
     end: I64,
@@ -138,7 +169,7 @@ def rewrite_head(
     flows: Flows,
     relations: Relations,
     facts: Facts,
-    mentions: I32,
+    mentions: Mentions,
     counts: I64,
 ) -> int:
     """Append everything that one head states as head `head`, about the nodes that `mapping` gives. Returns 0.
@@ -179,12 +210,11 @@ def rewrite_head(
         if not nodes.traits[node] & GONE:
             mark_supported(node, supported, nodes)
     for row in range(begin[3], end[3]):
-        node = mentions[row]
+        node = mentions.node[row]
         node = mapping[node if node >= 0 else -2 - node]
         if supported[node]:
             count_mention(node, 1, nodes, counts)
-        mentions[counts[N_NAMED]] = node if supported[node] else -2 - node
-        counts[N_NAMED] += 1
+        add_mention(node, node if supported[node] else -2 - node, nodes, mentions, counts)
     starts[head + 1, 0] = counts[N_FLOWS]
     starts[head + 1, 1] = counts[N_RELATIONS]
     starts[head + 1, 2] = counts[N_FACTS]
@@ -239,9 +269,9 @@ def relink_relation(row: int, nodes: Nodes, relations: Relations) -> None:
     nodes.into[end] = row
 
 
-@register_kernel("U8", "int", "I64:2", Nodes, Flows, Relations, Facts, "I32", "I64")
+@register_kernel("U8", "int", "I64:2", Nodes, Flows, Relations, Facts, Mentions, "I64")
 def compact_heads(
-    alive: U8, n_heads: int, starts: I64, nodes: Nodes, flows: Flows, relations: Relations, facts: Facts, mentions: I32, counts: I64
+    alive: U8, n_heads: int, starts: I64, nodes: Nodes, flows: Flows, relations: Relations, facts: Facts, mentions: Mentions, counts: I64
 ) -> int:
     """Drop the heads that are not alive, with their rows; `fold_overlay` must follow. Returns the number of heads that remain.
 
@@ -251,6 +281,7 @@ def compact_heads(
         nodes.out[node] = NONE
         nodes.into[node] = NONE
         nodes.fact[node] = NONE
+        nodes.mention[node] = NONE
     n_flows = n_relations = n_facts = n_named = kept = 0
     begin_flow = begin_relation = begin_fact = begin_named = 0
     for head in range(n_heads):
@@ -278,7 +309,11 @@ def compact_heads(
                 nodes.fact[node] = n_facts
                 n_facts += 1
             for row in range(begin_named, end_named):
-                mentions[n_named] = mentions[row]
+                shown = mentions.node[row]
+                node = shown if shown >= 0 else -2 - shown
+                mentions.node[n_named] = shown
+                mentions.next[n_named] = nodes.mention[node]
+                nodes.mention[node] = n_named
                 n_named += 1
             kept += 1
             starts[kept, 0] = n_flows
