@@ -249,14 +249,12 @@ class Identity:
 
 def join_nodes(tables: IndexTables, nodes: list[int]) -> None:
     """Make these nodes one class, whatever their classes were before."""
-    rep = nodes[0]
-    for node, following in zip(nodes, [*nodes[1:], rep], strict=True):
-        tables.nodes.ring[node] = following
-        tables.nodes.rep[node] = rep
-        if len(nodes) > 1:
-            tables.nodes.traits[node] |= MERGED
-        else:
-            tables.nodes.traits[node] &= 255 - MERGED
+    tables.nodes.ring[nodes] = [*nodes[1:], nodes[0]]
+    tables.nodes.rep[nodes] = nodes[0]
+    if len(nodes) > 1:
+        tables.nodes.traits[nodes] |= MERGED
+    else:
+        tables.nodes.traits[nodes] &= 255 - MERGED
 
 
 _OWNER = KINDS.index(AssetKind.OWNER)
