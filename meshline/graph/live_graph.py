@@ -6,14 +6,15 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import NamedTuple, TypeAlias
 
 from meshline.errors import LimitExceeded, MeshlineError, StoreCorrupt, StoreUnavailable
-from meshline.graph.content import decode_facts
+from meshline.graph.content import EMPTY, decode_facts
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.index.lineage_index import LineageIndex
+from meshline.graph.index.loader import yield_batches
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.results import Digests, ScopeInfo
 from meshline.graph.index.title_pairs import TitlePairs
@@ -22,6 +23,7 @@ from meshline.graph.model import AssetKey, Content, Interval, Json, Precedence
 from meshline.graph.past_index import PastIndexes, Stating, check_reading, find_known_later, turn_back
 from meshline.graph.store.base import Batch, Changes, Head, PastReader, RunReader, Store
 
+SPARE_NUMBERS = 2**26  # of the index, left for commits of other processes, and for statements that a rename has rewritten
 SPARE_NODES = 100_000  # unused nodes that the index may have (or a quarter of all nodes) before it is reloaded
 
 
@@ -204,14 +206,34 @@ class LiveGraph:
         return self._index.revision
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
-        """Commit to the store, and apply the changes to the index before returning them."""
-        changes = self.store.commit(build)
+        """Commit to the store, and apply the changes to the index before returning them.
+
+        Raises StoreUnavailable, and commits nothing, also if the index could not number what the batch states: a sender keeps what it
+        wants to send, as when a disk is full.
+        """
+
+        def build_in_room(runs: RunReader) -> Batch:
+            batch = build(runs)
+            self._check_room(batch)
+            return batch
+
+        changes = self.store.commit(build_in_room)
         with self.lock.ignore_deadline():  # already committed: a caller that saw an error would repeat it
             if changes.revision == self.index.revision + 1:
                 self._apply(self.index.revision, changes)
         if changes.revision > self.index.revision:
             self._follow()
         return changes
+
+    def _check_room(self, batch: Batch) -> None:
+        """Without the lock, for which a commit must not wait while it has the store's: what others commit meanwhile is in the spare."""
+        size = sum(len(one.content.blob) for one in batch.statements if one.content.digest != EMPTY.digest)
+        if not size:  # what is withdrawn needs no room
+            return
+        try:
+            self.index.changes.check_room(size + SPARE_NUMBERS)
+        except LimitExceeded as error:
+            raise StoreUnavailable(f"nothing was written: {error}") from error
 
     def refresh(self) -> int:
         """Apply the commits of other processes to the index; the index's revision afterwards."""
@@ -387,8 +409,8 @@ class LiveGraph:
     def _apply(self, since: int, changes: Changes) -> None:
         if changes.revision <= self.index.revision:
             return
-        self.titles.record(changes.heads)
         self.index.changes.apply(changes)
+        self.titles.record(changes.heads)
         if self._past.is_used:
             self._past.follow(since, changes, self.index.ownership.list_kinds_stating(head.scope_id for head in changes.heads))
         if self.publish is not None:
@@ -403,9 +425,10 @@ def _load_index(store: Store, as_of: int | None, precedence: Precedence, titles:
 
 
 def _record_titles(batches: Iterator[Sequence[Head]], titles: TitlePairs) -> Iterator[Sequence[Head]]:
-    for batch in batches:
-        titles.record(batch)
-        yield batch
+    with closing(yield_batches(batches)) as source:  # where it is closed: in the thread that has the lock of a store in memory
+        for batch in source:
+            titles.record(batch)
+            yield batch
 
 
 def _build_index(heads: Iterator[Sequence[Head]], revision: int, as_of: int | None, precedence: Precedence) -> LineageIndex:

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import compress
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -21,6 +22,7 @@ import numpy as np
 from meshline.errors import LimitExceeded, StoreUnavailable
 from meshline.graph.content import decode_facts
 from meshline.graph.index.lineage_index import LineageIndex
+from meshline.graph.index.loader import yield_batches
 from meshline.graph.index.results import Digests, HeadTimes, KnownLater, Longs
 from meshline.graph.model import AssetKind, EdgeType, parse_source_kind
 from meshline.graph.store.base import Changes, Head, PastReader, Store
@@ -203,10 +205,11 @@ def turn_back(index: LineageIndex, past: PastReader, as_of: int, known: int, now
 
 def check_reading(parts: Iterator[T], deadline: float) -> Iterator[T]:
     """The same parts. Raises LimitExceeded after a deadline (`time.monotonic()`)."""
-    for part in parts:
-        if time.monotonic() > deadline:
-            raise LimitExceeded(f"the graph as of that time cannot be read within {BUILD_SECONDS:g} seconds")
-        yield part
+    with closing(yield_batches(parts)) as source:
+        for part in source:
+            if time.monotonic() > deadline:
+                raise LimitExceeded(f"the graph as of that time cannot be read within {BUILD_SECONDS:g} seconds")
+            yield part
 
 
 def _join(columns: Iterable[Sequence[int]]) -> Longs:

@@ -20,6 +20,10 @@ F32: TypeAlias = npt.NDArray[np.float32]
 
 NONE = -1
 
+# What 32 bits can number: nodes, of which the queue of a walk has 4 * node (`Scratch.queue`), and rows of every other table.
+NODES = 2**29
+ROWS = 2**31 - 1
+
 # Kinds of nodes are the wire codes of `meshline.graph.content`.
 DATASET = 2
 COLUMN = 3

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from meshline.errors import StoreCorrupt
+from meshline.errors import LimitExceeded, StoreCorrupt
 from meshline.graph.index.arrays import (
     COLUMN,
     DATASET,
@@ -26,7 +26,9 @@ from meshline.graph.index.arrays import (
     N_RELATIONS,
     N_SPECIAL,
     N_TEXT,
+    NODES,
     NONE,
+    ROWS,
     SALT,
     Csr,
     Facts,
@@ -56,6 +58,17 @@ OVERLAY = 65_536  # flows outside the CSR arrays before they are folded in; or a
 GARBAGE = 131_072  # dead rows before tables are compacted; or a third of all
 SPARE = 1.1  # room, in terms of the rows that a load is expected to bring
 STRIDE = 4  # times the rows in use, at most: the first heads may be unlike the rest
+
+_NUMBERED = {
+    N_NODES: "assets, by all their names",
+    N_NAMES: "texts of names",
+    N_FOLDS: "names of columns with capital letters",
+    N_KINDS: "kinds of flows",
+    N_FLOWS: "flows",
+    N_RELATIONS: "other edges",
+    N_FACTS: "descriptions of assets",
+    N_NAMED: "mentions of assets in statements",
+}
 
 
 class IndexTables:
@@ -113,12 +126,26 @@ class IndexTables:
 
     # -- reading heads
 
+    def check_room(self, size: int) -> None:
+        """Raises LimitExceeded if contents of `size` bytes together may state more than the rows can be numbered (see `_reserve`)."""
+        for table in _NUMBERED:
+            self._check_rows(table, size)
+
+    def _check_rows(self, table: int, more: int) -> None:
+        most, used = NODES if table == N_NODES else ROWS, int(self.counts[table])
+        if used + more > most:
+            raise LimitExceeded(
+                f"the graph has {used:,} {_NUMBERED[table]}, and with what is to be read now there may be more than {most:,}, which is the "
+                "most that a server can number: retract what is not needed, or divide the graph among servers with stores of their own"
+            )
+
     def read(self, heads: HeadTable) -> tuple[bytearray, I64]:
         """Read heads whose scopes have no head yet: (contents, special rows). Then `link` their flows.
 
-        Special rows are int64 of shape (n, 5): see `arrays`. Raises StoreCorrupt if a content is malformed.
+        Special rows are int64 of shape (n, 5): see `arrays`. Raises StoreCorrupt if a content is malformed, LimitExceeded as `check_room`.
         """
         blobs = heads.blobs
+        self.check_room(sum(map(len, blobs)))
         ends = np.cumsum([len(blob) for blob in blobs], dtype=np.int64)
         joined = bytearray().join([*blobs, bytes(decode.PADDING)])
         self.bytes_read += len(joined)
@@ -161,9 +188,11 @@ class IndexTables:
         mutate.reflag_flows(row, row + 1, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
 
     def rewrite_head(self, head: int, mapping: dict[int, int]) -> int:
-        """Rewrite the rows of a head with other nodes, by `mapping`; gives the new number of the head."""
+        """Rewrite the rows of a head with other nodes, by `mapping`; gives the new number of the head. Raises LimitExceeded."""
         begin, end = self.heads.starts[head].copy(), self.heads.starts[head + 1].copy()
         rows = (end - begin).tolist()
+        for table, more in zip((N_FLOWS, N_RELATIONS, N_FACTS, N_NAMED), rows, strict=True):
+            self._check_rows(table, more)
         self.flows = widen_group(self.flows, int(self.counts[N_FLOWS]), int(self.counts[N_FLOWS]) + rows[0])
         self.relations = widen_group(self.relations, int(self.counts[N_RELATIONS]), int(self.counts[N_RELATIONS]) + rows[1])
         self.facts = widen_group(self.facts, int(self.counts[N_FACTS]), int(self.counts[N_FACTS]) + rows[2])
@@ -358,7 +387,8 @@ class IndexTables:
         return members
 
     def make_node(self, kind: int, part1: int, part2: int, *, past: bool = False) -> int:
-        """The node of a key in numbers, created if it is new. `past`: always a new node, which no key finds."""
+        """The node of a key in numbers, created if it is new. `past`: always a new node, which no key finds. Raises LimitExceeded."""
+        self._check_rows(N_NODES, 1)
         n = int(self.counts[N_NODES])
         self.nodes = widen_group(self.nodes, n, n + 1)
         self.folds = widen_group(self.folds, int(self.counts[N_FOLDS]), int(self.counts[N_FOLDS]) + 1)

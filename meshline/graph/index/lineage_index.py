@@ -314,8 +314,15 @@ class ChangeFacet:
         self._shown = shown
         self._view = view
 
+    def check_room(self, size: int) -> None:
+        """Raises LimitExceeded if what `size` bytes of contents state may be more than the index can number."""
+        self._tables.check_room(size)
+
     def apply(self, changes: Changes) -> None:
-        """Follow the store: replace these heads. Changes that are not newer than the revision of the index are ignored."""
+        """Follow the store: replace these heads. Changes that are not newer than the revision of the index are ignored.
+
+        Raises LimitExceeded, and changes nothing, if they may state more than the index can number.
+        """
         if changes.revision > self._view.revision:
             self._loader.apply(changes.heads)
             self._loader.applied += len(changes.heads)

@@ -61,7 +61,7 @@ def prefetch_batches(batches: Iterable[T]) -> Generator[T, None, None]:
     Stores (which wait for a disk or server and inflate) and compiled kernels do most of their work without the interpreter lock.
     """
     with ThreadPoolExecutor(1, "read ahead") as other:
-        source = _yield_batches(batches)
+        source = yield_batches(batches)
         try:
             coming = other.submit(next, source, None)
             while (batch := coming.result()) is not None:
@@ -72,7 +72,8 @@ def prefetch_batches(batches: Iterable[T]) -> Generator[T, None, None]:
             other.submit(source.close).result()
 
 
-def _yield_batches(batches: Iterable[T]) -> Generator[T, None, None]:
+def yield_batches(batches: Iterable[T]) -> Generator[T, None, None]:
+    """The same batches. Closing it closes their source, too, if that is a generator."""
     yield from batches
 
 
@@ -141,23 +142,22 @@ class HeadLoader:
         self._flag_all()
 
     def apply(self, changed: Sequence[Head]) -> None:
-        """Replace the heads of the scopes that changed."""
+        """Replace the heads of the scopes that changed. Raises LimitExceeded before anything is replaced (`IndexTables.check_room`)."""
         tables = self.tables
-        new: list[Head] = []
         latest = {head.scope_id: head for head in changed}.values()
+        same = {head.scope_id for head in latest if self._is_current(head)}
+        new = HeadTable.from_heads([head for head in latest if head.content is not None and head.scope_id not in same])
+        tables.check_room(sum(map(len, new.blobs)))
         for head in latest:
             current = tables.heads.find_current(head.scope_id)
-            if current != NONE and head.content is not None and tables.heads.digests[current].tobytes() == head.content.digest:
+            if head.scope_id in same:
                 self._retime(current, head)
-            else:
-                if current != NONE:
-                    self._withdraw(current)
-                if head.content is not None:
-                    new.append(head)
+            elif current != NONE:
+                self._withdraw(current)
             self._follow_listing(head.scope)
-        if new:
+        if len(new):
             first_flow = int(tables.counts[N_FLOWS])
-            self._read(HeadTable.from_heads(new))
+            self._read(new)
             tables.link(first_flow)
             if tables.bytes_read > INTERPRETED_BYTES:
                 compile_kernels_soon()
@@ -193,6 +193,11 @@ class HeadLoader:
             self.tables.reflag(number, STALE, STALE if heads.stale[number] else 0)
         for number in heads.update_replaced():
             self.tables.reflag(number, REPLACED, REPLACED if heads.replaced[number] else 0)
+
+    def _is_current(self, head: Head) -> bool:
+        """Whether the scope has this content already."""
+        current = self.tables.heads.find_current(head.scope_id)
+        return current != NONE and head.content is not None and self.tables.heads.digests[current].tobytes() == head.content.digest
 
     def _flag(self, changed: Collection[Head]) -> None:
         """Mark flows as stale or replaced according to other heads, where these have changed."""
