@@ -120,7 +120,7 @@ def test_what_an_index_knows_is_in_the_file_or_derived() -> None:
         "loader": {"version", "names_version", "applied", "_attributes", "_encoded", "_tag_numbers"}
         | {"tables", "identity", "owners", "dataset_renames", "column_renames", "pairs", "silent_jobs"},
         "tables": {"share", "heads", "_local", "_longest", "_found", "_itself", "_supported"},
-        "heads": {"renumbered", "_key", "_in_some", "_jobs", "_parts"},
+        "heads": {"renumbered", "_key", "_in_some", "_jobs", "_parts", "_runs"},
         "identity": {"regrouped", "_classes", "_columns"},
         "owners": {"_nodes", "_upto", "_in_use", "_restated"},
         "datasets": {"_stating", "_leading", "_continuing", "_changed", "_loose"},

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from meshline.graph.index.arrays import I32, I64, NONE, U8, extend_array
 from meshline.graph.index.head_columns import ScopeGroups, TextTable
+from meshline.graph.index.job_runs import JobRuns, Seen
 from meshline.graph.index.results import Ints, ScopeInfo, StatedScope
 from meshline.graph.model import (
     CONTENT_REPLACED,
@@ -59,6 +60,7 @@ _DIGEST = np.dtype("V16")
 QUERIES, REPLACED, IN_SOME = 1, 2, 3  # by the dataset: queries that write it, scopes on its replaced content, scopes that list some columns
 _OUTPUT_PARTS = 5  # of a job-output scope
 _NEVER = np.iinfo(np.int64).min
+FEW = 100  # outputs of a job that are all looked at when one changes
 
 
 # The tables that have rows of heads: columns of `Heads.starts`.
@@ -99,6 +101,7 @@ class Heads:
         self._source_numbers: dict[str, int] = {}
         self._in_some: int | None = None  # how many alive heads have the part IN_SOME; None: not counted since they changed
         self._jobs = ScopeGroups(self._list_jobs)
+        self._runs: dict[int, JobRuns] = {}  # by the hash of the job, of those with more than `FEW` outputs that changed
         self._parts = {part: ScopeGroups(partial(self._list_parts, part)) for part in (QUERIES, REPLACED, IN_SOME)}
 
     def find_current(self, scope_id: int) -> int:
@@ -290,31 +293,52 @@ class Heads:
             self.digests[head].tobytes(),
         )
 
-    def update_stale(self, jobs: Iterable[str] | None = None) -> list[int]:
-        """Compute which job-output heads are stale, of these jobs (see `parse_job`) or of all; gives those that changed.
+    def update_stale(self, changed: Iterable[Head] | None = None) -> list[int]:
+        """Compute which job-output heads are stale, as far as these heads change it, or for all; gives those that changed.
 
         A head is stale if neither the job's latest run stated it, nor a run of the same family (`parse_family`).
         """
-        if jobs is None:
+        if changed is None:
             return self._update_all_stale()
-        changed: list[int] = []
-        for job in jobs:
-            of_job = list(self._jobs.find(self._hash(job)))
-            if not of_job:
-                continue
-            if len(of_job) == 1:  # the usual job, at each of its runs: its only head is of its latest run
-                (head,) = self.by_scope[of_job]
-                if self.stale[head]:
-                    self.stale[head] = False
-                    changed.append(int(head))
-                continue
-            heads = self.by_scope[of_job]
-            seen = self.last_observed[heads]
-            latest = seen == seen.max()
-            stale = ~(latest | np.isin(self.run[heads], self.run[heads[latest]]))
-            for i in np.flatnonzero(stale != (self.stale[heads] != 0)):
-                self.stale[heads[i]] = stale[i]
-                changed.append(int(heads[i]))
+        by_job: dict[str, list[int]] = {}
+        for head in changed:
+            if (job := self.parse_job(head.scope)) is not None:
+                by_job.setdefault(job, []).append(head.scope_id)
+        return [head for job, scope_ids in by_job.items() for head in self._update_stale_of(self._hash(job), scope_ids)]
+
+    def _update_stale_of(self, job: int, changed: Collection[int]) -> list[int]:
+        """The same for one job, of which the outputs with these scope ids changed."""
+        runs = self._runs.get(job)
+        if runs is None:
+            of_job = self._jobs.find(job)
+            if len(of_job) <= FEW:
+                return self._update_few_stale(list(of_job))
+            runs, changed = self._runs.setdefault(job, JobRuns()), of_job
+        found = [
+            (int(self.by_scope[scope_id]), runs.is_stale(scope_id))
+            for scope_id in runs.update({scope_id: self._get_seen(scope_id) for scope_id in changed})
+        ]
+        switched = [(head, stale) for head, stale in found if stale != bool(self.stale[head])]
+        for head, stale in switched:
+            self.stale[head] = stale
+        return [head for head, _ in switched]
+
+    def _get_seen(self, scope_id: int) -> Seen | None:
+        head = self.find_current(scope_id)
+        return None if head == NONE else Seen(int(self.last_observed[head]), int(self.run[head]))
+
+    def _update_few_stale(self, of_job: list[int]) -> list[int]:
+        """The same for all outputs of a job (scope ids)."""
+        if len(of_job) < 2:  # the usual job, at each of its runs: its only head is of its latest run
+            switched = [int(head) for head in self.by_scope[of_job] if self.stale[head]]
+            self.stale[switched] = False
+            return switched
+        heads = self.by_scope[of_job]
+        seen = self.last_observed[heads]
+        latest = seen == seen.max()
+        stale = ~(latest | np.isin(self.run[heads], self.run[heads[latest]]))
+        changed: list[int] = heads[stale != (self.stale[heads] != 0)].tolist()
+        self.stale[heads] = stale
         return changed
 
     def _update_all_stale(self) -> list[int]:

@@ -203,7 +203,7 @@ class HeadLoader:
         """Mark flows as stale or replaced according to other heads, where these have changed."""
         heads = self.tables.heads
         jobs = {job for head in changed if (job := heads.parse_job(head.scope)) is not None}
-        for number in heads.update_stale(jobs):
+        for number in heads.update_stale(changed):
             self.tables.reflag(number, STALE, STALE if heads.stale[number] else 0)
         self.pairs.invalidate_jobs(jobs)
         self.pairs.settle()
