@@ -123,19 +123,21 @@ class Postings:
     """Rows by a number that each of them has. The rows are numbered from 0 in the order in which they are added."""
 
     def __init__(self) -> None:
+        self._used = 0  # rows
         self._numbers: Ints = np.empty(0, np.int32)  # by row
         self._order: Ints = np.empty(0, np.int32)  # the sorted rows, by number
         self._starts: I64 = np.zeros(1, np.int64)  # of each number in the order
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return self._used
 
     def add(self, numbers: Ints) -> None:
         """Add rows with these numbers."""
-        self._numbers = np.concatenate([self._numbers, numbers])
-        if len(self._numbers) - len(self._order) > max(_RECENT, len(self._order) // 16):
-            self._order = np.argsort(self._numbers, kind="stable").astype(np.int32)
-            self._starts = np.concatenate([[0], np.cumsum(np.bincount(self._numbers))])
+        self._numbers = _append(self._numbers, self._used, numbers)
+        self._used += len(numbers)
+        if self._used - len(self._order) > max(_RECENT, len(self._order) // 16):
+            self._order = np.argsort(self._numbers[: self._used], kind="stable").astype(np.int32)
+            self._starts = np.concatenate([[0], np.cumsum(np.bincount(self._numbers[: self._used]))])
 
     @property
     def order(self) -> Ints:
@@ -151,7 +153,7 @@ class Postings:
         """The rows with one of these numbers, which are distinct, where they are; as numbers, the places of these among the given ones."""
         known = np.flatnonzero(numbers < len(self._starts) - 1).astype(np.int32)
         found = [Segment(known, numbers[known], self._starts, self._order)]
-        recent = self._numbers[len(self._order) :]
+        recent = self._numbers[len(self._order) : self._used]
         if len(recent) and len(numbers):
             by_number = np.argsort(numbers)
             at = by_number[np.minimum(np.searchsorted(numbers, recent, sorter=by_number), len(numbers) - 1)].astype(np.int32)

@@ -327,21 +327,10 @@ class IndexTables:
 
     def find_name(self, text: str) -> int:
         """The number of an interned string, or NONE."""
-        raw = np.frombuffer(text.encode() + b"\0", np.uint8)[:-1]
+        raw = np.frombuffer(bytearray(text.encode() + b"\0"), np.uint8)[:-1]
         if len(raw) > _LONG and len(raw) > self._measure_longest():
             return NONE
-        mask = len(self.names.slots) - 1
-        h = 2166136261 ^ int(self.counts[SALT])
-        for byte in raw.tolist():
-            h = ((h ^ byte) * 16777619) & 0xFFFFFFFF
-        h ^= h >> 15
-        slot = h & mask
-        while self.names.slots[slot]:
-            name = int(self.names.slots[slot]) - 1
-            if self.names.hash[name] == h and self.get_text(name) == text:
-                return name
-            slot = (slot + 1) & mask
-        return NONE
+        return hash_tables.find_name(raw, self.names, self.counts)
 
     def find_node(self, kind: int, part1: int, part2: int) -> int:
         """The known node of a key in numbers, or NONE."""

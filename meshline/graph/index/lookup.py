@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.index.arrays import COLUMN, DATASET, MERGED, N_NODES, NONE, PAST
+from meshline.graph.index.asset_names import Postings
 from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import asset_ids
@@ -41,7 +42,7 @@ class AssetLookup:
         self._known: dict[int, _Ids] = {}
         self._folded = _FoldedNames(loader.tables, _FOLDED)
         self.names = NameText(loader.tables)
-        self._lasts: dict[int, tuple[int, Ints, Ints]] = {}  # by kind: of how many nodes; and see `_list_lasts`
+        self._by_last = Postings()  # nodes by the last part of their names
         self._visible: Flags | None = None
         self._decoys: dict[int, int] = {}  # by kind
 
@@ -147,14 +148,12 @@ class AssetLookup:
 
         Every asset with a name that ends with the text is among them, and a few others.
         """
-        nodes, lasts = self._list_lasts(kind)
-        found = np.unique(self._tables.nodes.rep[nodes[self.names.mark_ending(wanted)[lasts]]]).tolist()
+        found = np.unique(self._tables.nodes.rep[self._list_named(kind, wanted)]).tolist()
         return [node for node in found if self._shown.is_visible(node)]
 
     def find_named(self, kind: int, wanted: str, most: int) -> list[int] | None:
         """The assets that have, or had, a name of which the last part ends with a text, or the text with it; None if it is more names."""
-        nodes, lasts = self._list_lasts(kind)
-        named = nodes[self.names.mark_ending(wanted)[lasts]]
+        named = self._list_named(kind, wanted)
         if len(named) > most:
             return None
         found = {self.find_by_key(self._tables.get_key(node)) for node in named.tolist()}
@@ -162,8 +161,7 @@ class AssetLookup:
 
     def may_end(self, kind: int, wanted: str) -> bool:
         """False if no asset of a kind, also none that is not visible any more, has a name that ends with a text in any case."""
-        _, lasts = self._list_lasts(kind)
-        names = np.unique(lasts[self.names.mark_ending(wanted)[lasts]])
+        names = np.unique(self._get_lasts(self._list_named(kind, wanted)))
         if kind != COLUMN or len(names) > _MOST_ENDINGS:
             return bool(len(names))
         folded = wanted.casefold()
@@ -173,15 +171,18 @@ class AssetLookup:
                 return True
         return False
 
-    def _list_lasts(self, kind: int) -> tuple[Ints, Ints]:
-        """All nodes of a kind, and the number of the last part of the name of each."""
-        tables, n = self._tables, int(self._tables.counts[N_NODES])
-        known = self._lasts.get(kind)
-        if known is None or known[0] != n:
-            nodes = np.flatnonzero(tables.nodes.kind[:n] == kind).astype(np.int32)
-            lasts = tables.nodes.part2[nodes]
-            known = self._lasts[kind] = n, nodes, np.where(lasts == NONE, tables.nodes.part1[nodes], lasts)
-        return known[1:]
+    def _list_named(self, kind: int, wanted: str) -> Ints:
+        """The nodes of a kind of which the last part of the name ends with a text, or the text with it, in any case."""
+        known, n = len(self._by_last), int(self._tables.counts[N_NODES])
+        if known < n:
+            self._by_last.add(self._get_lasts(slice(known, n)))
+        found = self._by_last.find_rows(self.names.list_ending(wanted))
+        return np.sort(found[self._tables.nodes.kind[found] == kind])
+
+    def _get_lasts(self, nodes: Ints | slice) -> Ints:
+        """The number of the last part of the name of each node."""
+        part1, part2 = self._tables.nodes.part1[nodes], self._tables.nodes.part2[nodes]
+        return np.where(part2 == NONE, part1, part2)
 
     def _find_visible(self, node: int) -> int:
         return int(self._tables.nodes.rep[node]) if node != NONE and self._shown.is_visible(node) else NONE

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from meshline.graph.index.arrays import COLUMN, I8, I64, N_NAMES
+from meshline.graph.index.arrays import COLUMN, I8, I64, N_NAMES, U8, extend_array
 from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.naming import parse_search_terms, split_words
 from meshline.graph.similarity import bound_ratios
 from meshline.graph.word_forms import list_spellings, split_name
+
+Endings: TypeAlias = npt.NDArray[np.bytes_]
 
 MAX_TERMS = 8  # words of a text that count
 _RECENT = 4096  # texts that are not sorted in yet
@@ -31,6 +34,9 @@ _KINDS = 64  # more than there are kinds
 _ALIKE = 40  # names that are found for one that nothing has
 _ALIKE_AT_ONCE = 20_000  # names that are compared for that
 _ALIKE_OF_NAME = 3  # assets of each of them
+_LETTERS = 16  # bytes of the end of a name by which names are sorted
+_ENDING = np.dtype(f"S{_LETTERS}")
+_FEW = 64  # names that are compared one by one
 
 
 class _Prefixes:
@@ -238,34 +244,63 @@ def _split_parts(wanted: str) -> tuple[str, str]:
 
 
 class NameText:
-    """Finds the names of one index that end with a text. Follows it whenever it is asked."""
+    """Finds the names of one index that end with a text, or that it ends with. Follows the index whenever it is asked."""
 
     def __init__(self, tables: IndexTables) -> None:
         self._tables = tables
-        self._text: npt.NDArray[np.uint8] = np.empty(0, np.uint8)  # all names, casefolded, one after the other
-        self._end: I64 = np.empty(0, np.int64)  # of each name in it
+        self._known = 0  # names
+        self._text: U8 = np.empty(0, np.uint8)  # their text, casefolded, one after the other
+        self._starts: I64 = np.zeros(1, np.int64)  # of each name in it, and the end of the last
+        self._order: Ints = np.empty(0, np.int32)  # names by their last bytes; those that came since are not in it
+        self._endings: Endings = np.empty(0, _ENDING)  # of these names: their last bytes, backwards
 
-    def mark_ending(self, text: str) -> Flags:
-        """By number: whether a name ends with the text, or the text with it, in any case."""
+    def list_ending(self, text: str) -> Ints:
+        """The numbers of the names that end with the text, or that it ends with, in any case."""
         self._follow()
-        lengths = np.diff(self._end, prepend=0)
-        marked: Flags = lengths == 0
-        left = np.flatnonzero(~marked)
-        for place, byte in enumerate(reversed(text.casefold().encode()), 1):
-            left = left[self._text[self._end[left] - place] == byte]
-            begun = lengths[left] == place
-            marked[left[begun]] = True
-            left = left[~begun]
-            if not len(left):
+        folded = text.casefold().encode()
+        left = self._list_candidates(folded)
+        found = []
+        for place, byte in enumerate(reversed(folded), 1):
+            if len(left) <= _FEW:
                 break
-        marked[left] = True
-        return marked
+            lengths = self._starts[left + 1] - self._starts[left]
+            found.append(left[lengths < place])
+            left = left[lengths >= place]
+            left = left[self._text[self._starts[left + 1] - place] == byte]
+        if len(left) <= _FEW:
+            names = (self._text[self._starts[number] : self._starts[number + 1]].tobytes() for number in left.tolist())
+            left = left[[name.endswith(folded) or folded.endswith(name) for name in names]]
+        return np.concatenate([*found, left])
+
+    def _list_candidates(self, folded: bytes) -> Ints:
+        """Those of which as many bytes as are sorted fit, and those that are not sorted yet."""
+        backwards = folded[: -_LETTERS - 1 : -1]
+        begun = np.array([backwards[:n] for n in range(len(backwards) + 1)], _ENDING)
+        first, last = np.searchsorted(self._endings, begun), np.searchsorted(self._endings, begun, "right")
+        last[-1:] = np.searchsorted(self._endings, np.array([backwards.ljust(_LETTERS, b"\xff")], _ENDING), "right")
+        recent = np.arange(len(self._order), self._known, dtype=np.int32)
+        return np.unique(np.concatenate([*(self._order[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)), recent]))
 
     def _follow(self) -> None:
-        known, n = len(self._end), int(self._tables.counts[N_NAMES])
+        known, n = self._known, int(self._tables.counts[N_NAMES])
         if known == n:
             return
         folded = [text.casefold().encode() for text in self._tables.read_texts(np.arange(known, n, dtype=np.int32))]
-        ends = np.cumsum([len(text) for text in folded], dtype=np.int64) + len(self._text)
-        self._text = np.concatenate([self._text, np.frombuffer(b"".join(folded), np.uint8)])
-        self._end = np.concatenate([self._end, ends])
+        used = int(self._starts[known])
+        ends = np.cumsum([len(text) for text in folded], dtype=np.int64) + used
+        self._text = extend_array(self._text, used, int(ends[-1]))
+        self._text[used : ends[-1]] = np.frombuffer(b"".join(folded), np.uint8)
+        self._starts = extend_array(self._starts, known + 1, n + 1)
+        self._starts[known + 1 : n + 1] = ends
+        self._known = n
+        if n - len(self._order) > max(_RECENT, len(self._order) // 16):
+            self._sort()
+
+    def _sort(self) -> None:
+        starts = self._starts[len(self._order) : self._known + 1].tolist()
+        text = self._text.data
+        recent = [text[max(begin, end - _LETTERS) : end].tobytes()[::-1] for begin, end in pairwise(starts)]
+        numbers = np.concatenate([self._order, np.arange(len(self._order), self._known, dtype=np.int32)])
+        endings = np.concatenate([self._endings, np.array(recent, _ENDING)])
+        order = np.argsort(endings, kind="stable")
+        self._order, self._endings = numbers[order], endings[order]

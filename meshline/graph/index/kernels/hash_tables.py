@@ -271,6 +271,13 @@ def count_listing(node: int, by: int, nodes: Nodes, counts: I64) -> None:
         counts[CHANGED] = 1
 
 
+@register_kernel("U8", Names, "I64")
+def find_name(text: U8, names: Names, counts: I64) -> int:
+    """The number of a string, or NONE."""
+    h = hash_text(text, 0, len(text), counts[SALT])
+    return int(names.slots[find_name_slot(text, 0, len(text), h, names)] - 1)
+
+
 @register_kernel("int", "int", "int", Nodes)
 def find_node(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
     """The node of a key, or NONE."""
