@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from meshline.graph.index.arrays import COLLIDES, GONE, MERGED, N_NODES, NONE, PAST
+from meshline.graph.index.arrays import COLLIDES, GONE, I64, MERGED, N_NODES, NONE, PAST
 from meshline.graph.index.heads import RELATIONS
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
@@ -118,30 +119,49 @@ class Identity:
 
     def _recompute_classes(self) -> set[int]:
         """Recompute the classes of the changed datasets and of all datasets in their classes."""
-        known: set[int] = set()  # whole rings
-        for dataset in self._classes:
-            if dataset not in known:
-                known.update(self._tables.list_ring(dataset))
-        todo, done = set(known), set[int]()
+        joined: dict[int, list[int]] = {}  # of whole rings
+        todo = self._add_joined(self._classes, joined)
         groups: list[set[int]] = []  # joined at the end: until then the rings are the former ones
         while todo:
             group = {todo.pop()}
             frontier = list(group)
             while frontier:
-                for other in self._list_joined(frontier.pop()):
+                for other in joined[frontier.pop()]:
                     if other not in group:
                         group.add(other)
                         frontier.append(other)
-                        if other not in known:
-                            ring = self._tables.list_ring(other)
-                            known.update(ring)
-                            todo.update(ring)
+                        if other not in joined:
+                            todo |= self._add_joined([other], joined)
             groups += self._part_group(group)
-            done |= group
             todo -= group
         for group in groups:
             join_nodes(self._tables, sorted(group))
-        return done
+        return set(joined)
+
+    def _add_joined(self, datasets: Iterable[int], joined: dict[int, list[int]]) -> set[int]:
+        """Add all datasets in the rings of these, with those that a single fact joins with each; gives the ones that are new."""
+        tables = self._tables
+        new: dict[int, list[int]] = {}
+        for dataset in datasets:
+            if dataset not in new and dataset not in joined:
+                new |= {member: [] for member in tables.list_ring(dataset)}
+        if not new:
+            return set()
+        for row in tables.list_relation_rows_at(new, _SAME_AS):
+            ends = int(tables.relations.start[row]), int(tables.relations.end[row])
+            for end, other in (ends, ends[::-1]):
+                if end in new:
+                    new[end].append(other)
+        for dataset, others in new.items():
+            if dataset in self.continued:
+                others.append(self.continued[dataset])
+            others += self._continues.get(dataset, ())
+        named = np.array([*new, *chain.from_iterable(new.values())], np.int32)
+        gone = set(named[tables.nodes.traits[named] & GONE != 0].tolist())
+        if gone:
+            new = {dataset: [] if dataset in gone else [other for other in others if other not in gone] for dataset, others in new.items()}
+        joined |= new
+        return set(new)
 
     def _part_group(self, group: set[int]) -> list[set[int]]:
         """The classes of connected datasets: one, unless some of them are different."""
@@ -192,44 +212,31 @@ class Identity:
         pairs = [(one, int(tables.relations.end[row])) for one in group for row in tables.list_relation_rows(one, _DIFFERENT_FROM)]
         return [(a, b) for a, b in pairs if b in group]
 
-    def _list_joined(self, dataset: int) -> list[int]:
-        """The datasets that a single fact joins with this one."""
-        tables = self._tables
-        if tables.nodes.traits[dataset] & GONE:
-            return []
-        found = [int(tables.relations.end[row]) for row in tables.list_relation_rows(dataset, _SAME_AS)]
-        found += [int(tables.relations.start[row]) for row in tables.list_relation_rows(dataset, _SAME_AS, incoming=True)]
-        if dataset in self.continued:
-            found.append(self.continued[dataset])
-        found += self._continues.get(dataset, ())
-        return [other for other in found if not tables.nodes.traits[other] & GONE]
-
     def _group_columns(self, members: list[int]) -> None:
         """Join the columns of a class by casefolded name, except names that one listing distinguishes by case."""
-        tables = self._tables
+        tables, nodes = self._tables, self._tables.nodes
         if len(members) > 1:
             self.grouped.update(members)
-        columns = {member: tables.list_children(member) for member in members}
+        columns = np.array(tables.list_children(*members), np.int32)
+        renamed = [at for at, column in enumerate(columns.tolist()) if column in self.renamed] if self.renamed else []
+        groups = -1 - columns.astype(np.int64)  # each alone
+        if len(np.unique(nodes.part1[columns])) <= 1 and not renamed and not (nodes.traits[members] & COLLIDES).any():
+            joined = nodes.traits[columns] & MERGED != 0
+            join_groups(tables, columns[joined], groups[joined])
+            return
         exact = self.collect_distinct_names(members)
-        renamed = any(column in self.renamed for of in columns.values() for column in of) if self.renamed else False
-        alone = sum(1 for of in columns.values() if of) <= 1 and not renamed and not any(tables.nodes.traits[m] & COLLIDES for m in members)
-        groups: dict[str | int, list[int]] = defaultdict(list)
-        for of in columns.values():
-            for column in of:
-                if alone:
-                    if tables.nodes.traits[column] & MERGED:
-                        groups[column].append(column)
-                    continue
-                name = self.renamed.get(column)
-                if name is None:
-                    if tables.nodes.traits[column] & PAST:
-                        groups[column].append(column)
-                        continue
-                    name = tables.get_text(int(tables.nodes.part2[column]))
-                fold = name.casefold()
-                groups["=" + name if fold in exact else "~" + fold].append(column)
-        for group in groups.values():
-            join_nodes(tables, sorted(group))
+        numbers: dict[str, int] = {}
+
+        def number(name: str) -> int:
+            fold = name.casefold()
+            return numbers.setdefault("=" + name if fold in exact else "~" + fold, len(numbers))
+
+        names, places = np.unique(nodes.part2[columns], return_inverse=True)
+        by_name = np.array([number(tables.get_text(name)) for name in names.tolist()], np.int64)[places]
+        groups = np.where(nodes.traits[columns] & PAST, groups, by_name)
+        for at in renamed:
+            groups[at] = number(self.renamed[int(columns[at])])
+        join_groups(tables, columns, groups)
 
     def collect_distinct_names(self, members: Iterable[int]) -> set[str]:
         """The casefolded names of which one head lists two spellings for one dataset of a class, even for columns that are gone."""
@@ -255,6 +262,22 @@ def join_nodes(tables: IndexTables, nodes: list[int]) -> None:
         tables.nodes.traits[nodes] |= MERGED
     else:
         tables.nodes.traits[nodes] &= 255 - MERGED
+
+
+def join_groups(tables: IndexTables, nodes: Ints, groups: I64) -> None:
+    """The same for many classes at once. `groups`: the number of the class of each node."""
+    if not len(nodes):
+        return
+    order = np.lexsort((nodes, groups))
+    nodes, groups = nodes[order], groups[order]
+    begins = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]]))
+    sizes = np.diff(begins, append=len(nodes))
+    following = np.roll(nodes, -1)
+    following[begins + sizes - 1] = nodes[begins]
+    tables.nodes.ring[nodes] = following
+    tables.nodes.rep[nodes] = np.repeat(nodes[begins], sizes)
+    traits = tables.nodes.traits[nodes]
+    tables.nodes.traits[nodes] = np.where(np.repeat(sizes > 1, sizes), traits | MERGED, traits & (255 - MERGED))
 
 
 _OWNER = KINDS.index(AssetKind.OWNER)

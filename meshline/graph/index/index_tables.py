@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -391,6 +391,11 @@ class IndexTables:
         """The visible relations of a type (NONE: all) that begin or end at exactly this node."""
         return self._collect_rows(lambda found: collect.list_relations(node, type_, int(incoming), self.nodes, self.relations, found))
 
+    def list_relation_rows_at(self, nodes: Collection[int], type_: int) -> list[int]:
+        """The visible relations of a type that begin or end at any of exactly these nodes: those that do both twice."""
+        wanted = np.array([*nodes], np.int32)
+        return self._collect_rows(lambda found: collect.list_relations_at(wanted, type_, self.nodes, self.relations, found))
+
     def list_fact_rows(self, node: int) -> list[int]:
         return self._collect_rows(lambda found: collect.list_facts(node, self.nodes, self.facts, found))
 
@@ -401,13 +406,14 @@ class IndexTables:
             )
         )
 
-    def list_children(self, dataset: int) -> list[int]:
-        """The columns of exactly this dataset, in the order in which they were first mentioned."""
-        return self._collect_rows(lambda found: collect.list_columns(dataset, self.nodes, found))
+    def list_children(self, *datasets: int) -> list[int]:
+        """The columns of exactly these datasets, of each in the order in which they were first mentioned."""
+        wanted = np.array(datasets, np.int32)
+        return self._collect_rows(lambda found: collect.list_columns(wanted, self.nodes, found))
 
     def list_columns(self, dataset: int) -> list[int]:
         """The columns of all members of a dataset's class."""
-        return [column for member in self.list_ring(dataset) for column in self.list_children(member)]
+        return self.list_children(*self.list_ring(dataset))
 
     def collect_members(self, nodes: Ints) -> Ints:
         """These nodes and all other members of their classes, sorted."""

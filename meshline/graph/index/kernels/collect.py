@@ -55,6 +55,31 @@ def list_relations(node: int, type_: int, incoming: int, nodes: Nodes, relations
     return n
 
 
+@register_kernel("I32", "int", Nodes, Relations, "I32")
+def list_relations_at(wanted: I32, type_: int, nodes: Nodes, relations: Relations, found: I32) -> int:
+    """List the visible relations of a type that start or end at any of these nodes: those that do both twice.
+
+    `wanted`: int32, nodes; `found`: int32, rows of Relations. Returns their number, as `list_relations`.
+    """
+    n = 0
+    for node in wanted:
+        row = nodes.out[node]
+        while row != NONE:
+            if relations.type[row] == type_:
+                if n < len(found):
+                    found[n] = row
+                n += 1
+            row = relations.next_out[row]
+        row = nodes.into[node]
+        while row != NONE:
+            if relations.type[row] == type_:
+                if n < len(found):
+                    found[n] = row
+                n += 1
+            row = relations.next_in[row]
+    return n
+
+
 @register_kernel("int", Nodes, Facts, "I32")
 def list_facts(node: int, nodes: Nodes, facts: Facts, found: I32) -> int:
     """List the facts of exactly this node. `found`: int32, rows of Facts. Returns their number, as `list_relations`."""
@@ -101,21 +126,24 @@ def list_flows(
     return list_flows_at(node, base, outgoing, nodes.over_out, overlay.next_out, flows, found, 0)
 
 
-@register_kernel("int", Nodes, "I32")
-def list_columns(dataset: int, nodes: Nodes, found: I32) -> int:
-    """List the columns of exactly this dataset, in order of arrival. `found`: int32, nodes. Returns their number, as `list_relations`."""
-    last = nodes.child[dataset]
-    if last == NONE:
-        return 0
+@register_kernel("I32", Nodes, "I32")
+def list_columns(datasets: I32, nodes: Nodes, found: I32) -> int:
+    """List the columns of exactly these datasets, of each in order of arrival. `datasets`, `found`: int32, nodes.
+
+    Returns their number, as `list_relations`.
+    """
     n = 0
-    column = last
-    while True:
-        column = nodes.sibling[column]
-        if n < len(found):
-            found[n] = column
-        n += 1
-        if column == last:
-            return n
+    for dataset in datasets:
+        last = nodes.child[dataset]
+        column = last
+        while column != NONE:
+            column = nodes.sibling[column]
+            if n < len(found):
+                found[n] = column
+            n += 1
+            if column == last:
+                break
+    return n
 
 
 @register_kernel("I32", "I32", "I8", "I32", "U8", "I32", "I8", "I32", "U8")
