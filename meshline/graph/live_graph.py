@@ -163,7 +163,7 @@ class LiveGraph:
         precedence = precedence or Precedence()
         restored = None if snapshots is None else snapshots.restore(store, precedence)
         titles = TitlePairs() if restored is None else restored.titles
-        index = _load_index(store, None, precedence, titles) if restored is None else restored.lineage
+        index = _load_index(store, precedence, titles) if restored is None else restored.lineage
         live = cls(store, index, precedence)
         live.titles, live.snapshots = titles, snapshots
         return live
@@ -276,7 +276,7 @@ class LiveGraph:
         """Load the index again."""
         with self.lock:
             titles = TitlePairs()
-            self._index, self.titles = _load_index(self.store, None, self.precedence, titles), titles
+            self._index, self.titles = _load_index(self.store, self.precedence, titles), titles
 
     def renew(self) -> bool:
         """Load the index again if many of its nodes are unused; True if it was loaded. Queries continue while it is loaded.
@@ -290,7 +290,7 @@ class LiveGraph:
             wasted = self.index.changes.count_unused() - self._unused
         if wasted < max(SPARE_NODES, self._size // 4):
             return False
-        fresh = _load_index(self.store, None, self.precedence)
+        fresh = _load_index(self.store, self.precedence)
         fresh.prepare_ids()
         fresh.prepare_suggestions()
         fresh.prepare_search()
@@ -417,11 +417,11 @@ class LiveGraph:
             self.publish(since, changes)
 
 
-def _load_index(store: Store, as_of: int | None, precedence: Precedence, titles: TitlePairs | None = None) -> LineageIndex:
+def _load_index(store: Store, precedence: Precedence, titles: TitlePairs | None = None) -> LineageIndex:
     # The revision is read first: later commits are applied afterwards, perhaps a second time.
     revision = store.read_revision()
-    heads = store.iterate_heads(as_of)
-    return _build_index(heads if titles is None else _record_titles(heads, titles), revision, as_of, precedence)
+    heads = store.iterate_heads()
+    return _build_index(heads if titles is None else _record_titles(heads, titles), revision, None, precedence)
 
 
 def _record_titles(batches: Iterator[Sequence[Head]], titles: TitlePairs) -> Iterator[Sequence[Head]]:
