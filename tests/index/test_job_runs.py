@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph.index import LineageIndex, heads
 from meshline.graph.index.job_runs import JobRuns, Seen
+from meshline.graph.index.results import HeadTimes
 from meshline.graph.model import Facts, Statement
 from tests.index.heads import Fold, build_flow, build_output_scope, build_statement
 from tests.index.oracle import Oracle
@@ -61,6 +63,21 @@ def test_what_is_stale_is_as_if_all_outputs_were_looked_at(changes: list[list[St
         oracle = Oracle(fold.list_heads())
         assert list_stale(index) == {head.scope for head in oracle.heads if oracle.is_stale(head)}
         assert index.dump() == fold.build_index().dump()
+
+
+@pytest.mark.usefixtures("_follow_all")
+def test_what_is_stale_is_found_again_at_a_past_time() -> None:
+    fold = Fold()
+    fold.add(state_output("j", 0, 1, "r1"), state_output("j", 1, 3, "r3"), state_output("j", 2, 2, "r5"))
+    fold.add(state_output("j", 2, 6, "r2", "b"))
+    index = fold.build_index()
+    index.changes.apply(fold.add(state_output("j", 0, 5, "r2")))
+    then = {head.scope: head for heads in fold.list_heads(as_of=4) for head in heads}
+    same, other = [then[build_output_scope("j", f"out{n}")] for n in (0, 1)], then[build_output_scope("j", "out2")]
+    ids, observed, valid = (np.array([getattr(head, name) for head in same]) for name in ("scope_id", "observed_at", "valid_from"))
+    times = HeadTimes(ids, observed, valid, [head.version for head in same])
+    index.turn_back(4, fold.revision, times, [([other.scope_id], [other])])
+    assert list_stale(index) == list_stale(fold.build_index(as_of=4)) == {same[0].scope, other.scope}
 
 
 def test_a_change_is_followed_by_what_it_makes_stale_or_current_alone() -> None:

@@ -224,6 +224,7 @@ class Heads:
         """The same as `retime` for heads that are not provisional."""
         self.observed_at[heads] = self.last_observed[heads] = observed_at
         self.valid_from[heads] = valid_from
+        self._runs.clear()
         for place in np.flatnonzero(self.run[heads]).tolist():
             self.run[heads[place]] = self._hash(parse_family(versions[place]))
 
