@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from meshline.graph.index import LineageIndex
+from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, build_owner_key
 from meshline.graph.naming import find_email, parse_owner
 from tests.index.heads import Fold, build_statement, to_dataset
@@ -106,6 +106,17 @@ def test_what_is_retracted_parts_them_again() -> None:
         "ana@x",
         "team:lake",
     ]
+
+
+def test_an_impact_begins_at_what_is_owned_under_any_name() -> None:
+    """The shown name of the owner is one that owns nothing itself."""
+    index = LineageIndex.load([], 0)
+    index.changes.apply(Fold().add(state_ownership("lake", "mesh/m"), state_owner("team:lake", "lake@x", "team", source="dbt/d")))
+    owners = {index.assets.find_by_key(build_owner_key(name)) for name in ("lake", "team:lake")}
+    for owner in owners:
+        assert owner is not None
+        assert index.lineage.traverse([owner], Direction.DOWNSTREAM).completeness.unbound == 0
+    assert len(index.assets.list_of_kind(AssetKind.OWNER)) == 1
 
 
 def get_node(index: LineageIndex) -> int:

@@ -156,7 +156,9 @@ class _StartResolver:
 
 
 def _list_ends(loader: HeadLoader, node: int, type_: int) -> list[int]:
-    return [int(loader.tables.relations.end[row]) for row in loader.tables.list_relation_rows(node, type_)]
+    """The ends of the visible relations of a type that begin at a node, under any name of it: an owner has several."""
+    tables = loader.tables
+    return [int(tables.relations.end[row]) for member in tables.list_ring(node) for row in tables.list_relation_rows(member, type_)]
 
 
 def _list_product_datasets(loader: HeadLoader, ownership: OwnershipCache, node: int) -> list[int]:
