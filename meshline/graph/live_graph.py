@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import NamedTuple, TypeAlias
 
 from meshline.errors import LimitExceeded, MeshlineError, StoreCorrupt, StoreUnavailable
+from meshline.graph.batches import yield_batches
 from meshline.graph.content import EMPTY, decode_facts
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.index.lineage_index import LineageIndex
-from meshline.graph.index.loader import yield_batches
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.results import Digests, ScopeInfo
 from meshline.graph.index.title_pairs import TitlePairs
@@ -231,7 +231,7 @@ class LiveGraph:
         if not size:  # what is withdrawn needs no room
             return
         try:
-            self.index.changes.check_room(size + SPARE_NUMBERS)
+            self.index.check_room(size + SPARE_NUMBERS)
         except LimitExceeded as error:
             raise StoreUnavailable(f"nothing was written: {error}") from error
 

@@ -20,9 +20,9 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import numpy as np
 
 from meshline.errors import LimitExceeded, StoreUnavailable
+from meshline.graph.batches import yield_batches
 from meshline.graph.content import decode_facts
 from meshline.graph.index.lineage_index import LineageIndex
-from meshline.graph.index.loader import yield_batches
 from meshline.graph.index.results import Digests, HeadTimes, KnownLater, Longs
 from meshline.graph.model import AssetKind, EdgeType, parse_source_kind
 from meshline.graph.store.base import Changes, Head, PastReader, Store

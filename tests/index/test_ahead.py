@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from meshline.errors import StoreCorrupt
+from meshline.graph.batches import prefetch_batches
 from meshline.graph.index.lineage_index import LineageIndex
-from meshline.graph.index.loader import prefetch_batches
 from meshline.graph.model import Content
 from meshline.graph.store.base import Batch, Head
 from meshline.graph.store.head_table import HeadTable

@@ -314,10 +314,6 @@ class ChangeFacet:
         self._shown = shown
         self._view = view
 
-    def check_room(self, size: int) -> None:
-        """Raises LimitExceeded if what `size` bytes of contents state may be more than the index can number."""
-        self._tables.check_room(size)
-
     def apply(self, changes: Changes) -> None:
         """Follow the store: replace these heads. Changes that are not newer than the revision of the index are ignored.
 
@@ -630,6 +626,10 @@ class LineageIndex:
     def confirm(self, revision: int) -> None:
         """Note that up to a revision nothing has changed in what the index shows."""
         self._view.revision = revision
+
+    def check_room(self, size: int) -> None:
+        """Raises LimitExceeded if what `size` bytes of contents state may be more than the index can number."""
+        self._tables.check_room(size)
 
     def count_private_bytes(self) -> int:
         """The memory of the arrays in bytes, without what a mapped file shares with others, as far as the system reports it."""

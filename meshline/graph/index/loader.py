@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 
 from meshline.errors import StoreCorrupt
+from meshline.graph.batches import prefetch_batches
 from meshline.graph.index.arrays import (
     CHANGED,
     COLLIDES,
@@ -51,31 +51,6 @@ from meshline.graph.model import (
 )
 from meshline.graph.store.base import Head
 from meshline.graph.store.head_table import HeadTable
-
-T = TypeVar("T")
-
-
-def prefetch_batches(batches: Iterable[T]) -> Generator[T, None, None]:
-    """The same batches: while the caller works on one, the next is read in another thread.
-
-    Stores (which wait for a disk or server and inflate) and compiled kernels do most of their work without the interpreter lock.
-    """
-    with ThreadPoolExecutor(1, "read ahead") as other:
-        source = yield_batches(batches)
-        try:
-            coming = other.submit(next, source, None)
-            while (batch := coming.result()) is not None:
-                coming = other.submit(next, source, None)
-                yield batch
-        finally:
-            # In the thread in which it ran: a lock that it has acquired belongs to that thread.
-            other.submit(source.close).result()
-
-
-def yield_batches(batches: Iterable[T]) -> Generator[T, None, None]:
-    """The same batches. Closing it closes their source, too, if that is a generator."""
-    yield from batches
-
 
 _attributes = msgspec.msgpack.Decoder(dict)
 
