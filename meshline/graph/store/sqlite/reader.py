@@ -5,7 +5,6 @@ Heads follow from observations: by a shortcut where an observation is clearly th
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,6 +42,7 @@ from meshline.graph.store.base import (
 )
 from meshline.graph.store.compression import decompress_bytes, decompress_content
 from meshline.graph.store.head_table import HeadTable, parse_scope
+from meshline.graph.store.history import digest_run
 from meshline.graph.store.sqlite.sql import SQL
 
 TOMBSTONE = 0  # the id of the empty content
@@ -368,12 +368,6 @@ class SqliteRunReader:
             if found is not None:
                 result[key] = found
         return result
-
-
-def digest_run(key: RunKey) -> int:
-    """A positive integer of 63 bits by which a dropped run is known."""
-    text = encode_json((key.source, *key.job.parts, key.run_id))
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
 def find_siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], list[RunPair]]:
