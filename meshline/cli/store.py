@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meshline.cli.terminal import Advance
     from meshline.graph.live_graph import LiveGraph
     from meshline.graph.naming import Naming
+    from meshline.graph.store.base import Pruned
     from meshline.graph.store.base import Store as OpenStore
     from meshline.graph.store.integrity import Check
     from meshline.ingest.mesh import Mesh
@@ -116,15 +117,22 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     with open_store_at(settings.store, must_exist=True) as opened:
         retention = build_retention(settings, opened)
         if path is None:
-            dropped = opened.prune_raw_events(before)
-            write_message(f"{format_count(dropped, 'raw event')} dropped; a store of this kind needs no other maintenance")
+            pruned, raw = opened.prune_history(retention, find_run_age), opened.prune_raw_events(before)
+            write_message(f"{_describe_pruned(pruned)} and {format_count(raw, 'raw event')}")
             return
     done = compact_file(str(path), before, retention, find_run_age)
-    pruned = done.pruned
     write_message(
-        f"packed {format_count(pruned.observations, 'observation')}; dropped {format_count(pruned.runs, 'run')},"
-        f" {format_count(pruned.records, 'record')}, {format_count(done.contents, 'content')}, {format_count(done.labels, 'label')}"
+        f"{_describe_pruned(done.pruned)}, {format_count(done.contents, 'content')}, {format_count(done.labels, 'label')}"
         f" and {format_count(done.raw, 'raw event')}; {done.before:,} bytes before, {done.after:,} now"
+    )
+
+
+def _describe_pruned(pruned: Pruned) -> str:
+    from meshline.words import format_count
+
+    return (
+        f"packed {format_count(pruned.observations, 'observation')}; dropped {format_count(pruned.runs, 'run')},"
+        f" {format_count(pruned.records, 'record')}"
     )
 
 

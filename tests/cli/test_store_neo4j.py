@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from meshline.governance.audit import AUDIT
 from meshline.graph.model import JOB_OUTPUT, Interval, build_dataset_key, build_job_key, get_current_micros
 from meshline.graph.store.base import Head, RunRole, Store
 from meshline.graph.store.factory import open_store
@@ -94,9 +96,33 @@ def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatc
     assert run_successfully("store", "check", "--store", url).out.endswith("the store is sound\n")
 
     monkeypatch.setenv("MESHLINE_RAW_RETENTION_DAYS", "0")
-    assert "raw events dropped" in run_successfully("store", "compact").err
+    assert re.search(r" and [1-9][0-9,]* raw events", run_successfully("store", "compact").err)
     with closing(open_store(neo4j.url)) as store:
         assert store.read_raw_events(0, 10) == []
+
+
+def test_compacting_drops_what_is_past_its_retention(neo4j: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a backup has what is left: the positions of the journal, and which runs were dropped."""
+    with closing(open_store(neo4j.url)) as store:
+        for n in range(9):
+            ingest_events(store, build_event(n, job={"namespace": "airflow", "name": "daily"}))
+        append_records(
+            store, *(build_record(f"k{n}", kind=AUDIT) for n in range(3)), build_record("k", kind="kept"), build_record(kind=AUDIT)
+        )
+        before = read_heads(store, None), read_intervals(store)
+    for name in ("RUN", "JOURNAL", "AUDIT"):
+        monkeypatch.setenv(f"MESHLINE_{name}_RETENTION_DAYS", "0")
+    assert "; dropped 8 runs, 4 records and 0 raw events" in run_successfully("store", "compact", "--store", neo4j.url).err
+    copy = f"sqlite:///{tmp_path / 'copy.db'}"
+    run_successfully("store", "backup", tmp_path / "copy.db", "--store", neo4j.url)
+    late = build_event(1, job={"namespace": "airflow", "name": "daily"}, outputs=[{"namespace": "wh", "name": "another"}])
+    for url in (neo4j.url, copy):
+        with closing(open_store(url)) as store:
+            assert (read_heads(store, None), read_intervals(store)) == before
+            ingest_events(store, late)
+            assert (read_heads(store, None), read_intervals(store)) == before, "events of dropped runs change nothing"
+            append_records(store, build_record("new"))
+            assert [kept.position for kept in store.read_journal()] == [4, 6]
 
 
 def test_an_empty_database_is_no_store(neo4j: Neo4jServer, tmp_path: Path) -> None:

@@ -114,8 +114,9 @@ class Graph(NamedTuple):
         return {name: value for name, value in merged.items() if not name.startswith("facet:")}
 
 
-def ingest_groups(*groups: Sequence[Event], trimmers: Sequence[tuple[str, str]] = ()) -> Graph:
-    return Graph(open_store(":memory:"), BatchBuilder(Naming(trimmers))).ingest(*groups)
+def ingest_groups(*groups: Sequence[Event], trimmers: Sequence[tuple[str, str]] = (), store: Store | None = None) -> Graph:
+    """A graph into which these groups were ingested, each as one batch. `store`: an empty one (None: in memory)."""
+    return Graph(store or open_store(":memory:"), BatchBuilder(Naming(trimmers))).ingest(*groups)
 
 
 def ingest_each(*events: Event) -> Graph:

@@ -72,12 +72,14 @@ steps = st.lists(st.lists(events, min_size=1, max_size=4) | st.integers(1, 8), m
 )
 @given(steps, st.randoms(use_true_random=False))
 def test_pruning_changes_no_graph(steps: list[list[Event] | int], chance: random.Random) -> None:
-    check_pruning_changes_no_graph(steps, chance)
+    check_pruning_changes_no_graph(ingest_groups(), steps, chance)
 
 
-def check_pruning_changes_no_graph(steps: list[list[Event] | int], chance: random.Random) -> int:
-    """Both graphs get the same events: any, at any time, but of runs that were dropped and of their siblings. Returns the dropped runs."""
-    pruned, whole = ingest_groups(), ingest_groups()
+def check_pruning_changes_no_graph(pruned: Graph, steps: list[list[Event] | int], chance: random.Random) -> int:
+    """Both graphs, of which the given one is empty, get the same events: any, at any time, but of runs that were dropped and of their
+    siblings. Returns the number of dropped runs.
+    """
+    whole = ingest_groups()
     parents: dict[RunKey, set[str]] = {}
     for step in steps:
         if isinstance(step, int):
@@ -111,7 +113,13 @@ def list_runs(graph: Graph) -> list[str]:
 
 
 def test_only_the_newest_run_of_unchanged_lineage_stays() -> None:
-    graph, whole = ingest_each(*build_rounds(9)), ingest_each(*build_rounds(9))
+    check_only_the_newest_run_stays(ingest_groups())
+
+
+def check_only_the_newest_run_stays(graph: Graph) -> None:
+    """`graph` is empty."""
+    graph.ingest(*([event] for event in build_rounds(9)))
+    whole = ingest_each(*build_rounds(9))
     assert prune(graph, 20) == 7
     assert list_runs(graph) == [RUN.format(8)]
     assert prune(graph, 100) == 0

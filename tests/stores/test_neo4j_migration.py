@@ -16,6 +16,7 @@ from meshline.graph.store.base import Batch, RunKey, RunPair, RunRole, Withdrawa
 from meshline.graph.store.neo4j import Neo4jStore
 from meshline.graph.store.neo4j.connection import Address, Connection
 from meshline.graph.store.neo4j.cypher import MIGRATIONS
+from meshline.graph.store.neo4j.search_names import compute_digest
 from tests.servers import Neo4jServer
 from tests.stores.drawing import build_drawing, read_drawing
 from tests.stores.statements import list_heads
@@ -91,6 +92,9 @@ def test_it_is_read_drawn_and_written_as_before(recorded: Neo4jServer) -> None:
     with recorded.session() as session:
         assert session.run("MATCH (s:ScopeState)--() RETURN count(*)").values() == [[0]]
         assert session.run("MATCH (s:Scope) RETURN count(s), count(s.key)").values() == [[4, 0]]
+        for text, digest in session.run("MATCH (s:ScopeState) WHERE s.version IS NOT NULL RETURN s.version, s.versionDigest").values():
+            assert digest == compute_digest(text)
+        assert session.run("MATCH (r:Run) RETURN r.parentDigest").values() == [[compute_digest("parent")]]
 
 
 def test_a_migration_that_was_interrupted_goes_on(recorded: Neo4jServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +105,7 @@ def test_a_migration_that_was_interrupted_goes_on(recorded: Neo4jServer, monkeyp
     def write_some(self: Connection, work: object) -> object:
         nonlocal written
         written += 1
-        if written > len(MIGRATIONS[3]) + 2:
+        if written > sum(map(len, MIGRATIONS[3:])) + 2:
             raise KeyboardInterrupt
         return original(self, work)  # type: ignore[arg-type]
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from meshline.errors import NotFound
 from meshline.graph.model import Content, Statement
-from meshline.graph.store.base import Batch, Run, RunPair, RunReader
+from meshline.graph.store.base import Batch, Run, RunPair, RunReader, StoredRecord
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, read_rows, run_query
 from meshline.graph.store.neo4j.cypher import get_cypher, parse_statements
-from meshline.graph.store.neo4j.records import Contents, build_run, read_journal, read_raw_events
+from meshline.graph.store.neo4j.records import Contents, build_run, read_counters, read_journal, read_raw_events
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.store.sqlite.maintenance import create_file, leave_wal_mode
+from meshline.graph.store.sqlite.maintenance import create_file, fill_history, leave_wal_mode
 
 PAGE = 1000  # scopes, runs or events at once
 _CYPHER = parse_statements("copying.cypher")
@@ -38,6 +38,8 @@ def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Advan
                 part.unlink(missing_ok=True)  # it may be called again after a lost connection
                 with closing(SqliteStore(str(part))) as copy:
                     _copy(tx, copy, advance)
+                dropped = ((digest, day) for digest, day in read_rows(tx, _CYPHER["all_dropped_runs"]))
+                fill_history(str(part), dropped, _iterate_records(tx, advance), read_counters(tx).records)
 
             connection.read_locked(write_copy)
             leave_wal_mode(part)
@@ -51,9 +53,9 @@ def _copy(tx: Transaction, copy: SqliteStore, advance: Advance) -> None:
         raise NotFound("there is no store of meshline in this database")
     for name, value in read_rows(tx, _CYPHER["settings"]):
         copy.write_setting(name, value)
-    for batch in chain(_iterate_statements(tx), _iterate_runs(tx), _iterate_raw_events(tx), _iterate_records(tx)):
+    for batch in chain(_iterate_statements(tx), _iterate_runs(tx), _iterate_raw_events(tx)):
         copy.commit(partial(_return_batch, batch))
-        advance(len(batch.statements) + len(batch.runs) + len(batch.raw) + len(batch.journal))
+        advance(len(batch.statements) + len(batch.runs) + len(batch.raw))
 
 
 def _return_batch(batch: Batch, _reader: RunReader) -> Batch:
@@ -101,9 +103,9 @@ def _iterate_raw_events(tx: Transaction) -> Iterator[Batch]:
     yield Batch(event_counts={(hour, type_): events for hour, type_, events in read_rows(tx, _CYPHER["all_event_counts"])})
 
 
-def _iterate_records(tx: Transaction) -> Iterator[Batch]:
-    """All records in order and without gaps, so that their positions stay the same: settings may contain positions."""
+def _iterate_records(tx: Transaction, advance: Advance) -> Iterator[StoredRecord]:
     after = 0
     while page := read_journal(tx, "", after, PAGE):
         after = page[-1].position
-        yield Batch(journal=[kept.record for kept in page])
+        yield from page
+        advance(len(page))

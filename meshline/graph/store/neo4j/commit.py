@@ -258,6 +258,7 @@ def _build_head_row(turn: ScopeUpdate, revision: int, blobs: Mapping[bytes, byte
         "validFromMicros": None if after is None else after.valid_from,
         "lastObservedMicros": None if after is None else after.last_observed,
         "version": None if now is None else now.version,
+        "versionDigest": None if now is None else compute_digest(now.version),
         "provisional": None if now is None else now.provisional,
         "size": 0 if content_digest is None else len(blobs[content_digest]),
     }

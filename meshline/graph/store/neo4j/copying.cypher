@@ -15,6 +15,10 @@ WITH r ORDER BY r.key LIMIT $limit
 RETURN collect([r.key, r.source, r.jobNamespace, r.jobName, r.runId, r.parent, r.state, r.begunMicros, r.reads, r.writes,
   [(r)-[:HAS_PAIR]->(p:Pair) | [p.parent, p.pair, p.covered]]])
 
+//// all_dropped_runs
+MATCH (d:DroppedRun)
+RETURN collect([d.digest, d.day])
+
 //// settings
 MATCH (s:Setting)
 RETURN collect([s.name, s.value])

@@ -109,3 +109,19 @@ DROP CONSTRAINT run_place IF EXISTS
 
 //// v4_run_place
 CREATE INDEX run_place_order IF NOT EXISTS FOR (u:RunPlace) ON (u.place)
+
+// What decides whether a run may be dropped: its age, whether its version is active, the runs of its parent.
+//// v5_run_begun
+CREATE INDEX run_begun IF NOT EXISTS FOR (r:Run) ON (r.begunMicros, r.key)
+
+//// v5_run_parent
+CREATE INDEX run_parent IF NOT EXISTS FOR (r:Run) ON (r.parentDigest)
+
+//// v5_scope_state_version
+CREATE INDEX scope_state_version IF NOT EXISTS FOR (s:ScopeState) ON (s.versionDigest)
+
+//// v5_dropped_run
+CREATE CONSTRAINT dropped_run_digest IF NOT EXISTS FOR (d:DroppedRun) REQUIRE d.digest IS UNIQUE
+
+//// v5_dropped_run_day
+CREATE INDEX dropped_run_day IF NOT EXISTS FOR (d:DroppedRun) ON (d.day)

@@ -29,6 +29,27 @@ CALL (s, d) { MATCH (s)-[r:MENTIONS]->(n) CREATE (d)-[:MENTIONS]->(n) DELETE r }
 CALL (s) { MATCH (s)-[r:HAS_STATEMENT]->() DELETE r }
 RETURN count(*)
 
+// What schema 5 finds by a digest
+//// scopes_with_version
+MATCH (s:ScopeState) WHERE s.id > $after AND s.version IS NOT NULL
+WITH s ORDER BY s.id LIMIT $limit
+RETURN collect([s.id, s.version])
+
+//// set_version_digests
+UNWIND $rows AS row
+MATCH (s:ScopeState {id: row.of})
+SET s.versionDigest = row.digest
+
+//// runs_with_parent
+MATCH (r:Run) WHERE r.key > $after AND r.parent <> ''
+WITH r ORDER BY r.key LIMIT $limit
+RETURN collect([r.key, r.parent])
+
+//// set_parent_digests
+UNWIND $rows AS row
+MATCH (r:Run {key: row.of})
+SET r.parentDigest = row.digest
+
 //// unfinished_indexes
 SHOW INDEXES YIELD name, state, failureMessage WHERE state <> 'ONLINE'
 RETURN collect([name, state, failureMessage])
@@ -231,6 +252,11 @@ MATCH (r:Run) WHERE r.key > $after AND r.begunMicros IS NULL
 WITH r ORDER BY r.key LIMIT $limit
 RETURN collect(r.key)
 
+//// dropped_runs
+UNWIND $digests AS digest
+MATCH (d:DroppedRun {digest: digest})
+RETURN collect(d.digest)
+
 //// add_raw_events
 UNWIND $rows AS row
 CREATE (e:RawEvent)
@@ -295,6 +321,68 @@ RETURN collect([r.position, r.kind, r.key, r.atMicros, r.deflated, r.body])
 MATCH (r:Record) WHERE r.kindKey = $kind AND r.position > $after
 WITH r ORDER BY r.position LIMIT $limit
 RETURN collect([r.position, r.kind, r.key, r.atMicros, r.deflated, r.body])
+
+// What is dropped after its retention
+
+//// old_runs
+MATCH (r:Run) WHERE r.begunMicros >= $since AND r.begunMicros < $before AND (r.begunMicros > $since OR r.key > $after)
+WITH r ORDER BY r.begunMicros, r.key LIMIT $limit
+RETURN collect([r.begunMicros, r.key])
+
+//// newer_runs
+UNWIND range(0, size($ranges) - 1) AS number
+CALL (number) {
+  MATCH (u:RunPlace) WHERE u.place > $ranges[number][0] AND u.place < $ranges[number][1]
+  WITH u LIMIT 1
+  RETURN count(u) AS newer
+}
+WITH number, newer ORDER BY number
+RETURN collect(newer)
+
+//// active_versions
+UNWIND $digests AS digest
+MATCH (s:ScopeState {versionDigest: digest})
+RETURN collect(DISTINCT s.version)
+
+//// runs_of_parent
+MATCH (r:Run {parentDigest: $parent}) WHERE EXISTS { (r)-[:HAS_PAIR]->(:Pair) }
+WITH r LIMIT $limit
+RETURN collect(r.key)
+
+//// add_dropped_runs
+UNWIND $rows AS row
+MERGE (d:DroppedRun {digest: row.digest})
+SET d.day = row.day
+
+//// drop_runs
+UNWIND $rows AS key
+MATCH (r:Run {key: key})
+OPTIONAL MATCH (r)-[:HAS_PAIR]->(p:Pair)
+DETACH DELETE r, p
+
+//// drop_event_counts
+MATCH (c:EventCount) WHERE c.hourMicros < $before
+WITH c LIMIT $limit
+DELETE c
+RETURN count(*)
+
+//// forget_dropped_runs
+MATCH (d:DroppedRun) WHERE d.day < $before
+WITH d LIMIT $limit
+DELETE d
+RETURN count(*)
+
+//// drop_records
+MATCH (r:Record) WHERE r.kindKey = $kind AND r.position <= $position AND r.atMicros < $before
+WITH r ORDER BY r.position LIMIT $limit
+WITH r, r.key AS key
+DELETE r
+RETURN collect(key)
+
+//// drop_settings
+UNWIND $rows AS key
+MATCH (s:Setting {key: key})
+DELETE s
 
 // The projection for people. Its nodes are written by the projector alone, never by a commit: they share no locks. A :Name exists for every name that was ever stated, and search finds it. It has the
 // labels :Asset and that of its kind while an active statement refers to it.

@@ -29,6 +29,7 @@ from meshline.graph.store.base import (
 )
 from meshline.graph.store.compression import compress_bytes, decompress_bytes
 from meshline.graph.store.head_table import parse_scope
+from meshline.graph.store.history import digest_run
 from meshline.graph.store.neo4j.connection import Transaction, WriteQueue, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import format_time, get_cypher
 from meshline.graph.store.neo4j.search_names import compute_digest, compute_id
@@ -76,8 +77,9 @@ class Neo4jRunReader:
                 found[asked[key]].append(RunPair(parent, pair, RunKey(source, build_job_key(job_namespace, job_name), run_id), covered))
         return found
 
-    def find_dropped(self, keys: Iterable[RunKey]) -> Collection[RunKey]:  # noqa: ARG002
-        return ()  # see `Neo4jStore.prune_history`
+    def find_dropped(self, keys: Iterable[RunKey]) -> Collection[RunKey]:
+        asked = {digest_run(key): key for key in keys}
+        return [asked[digest] for digest in run_query(self._tx, get_cypher("dropped_runs"), digests=list(asked))[0]] if asked else ()
 
     def list_unindexed_runs(self, after: str, limit: int) -> Sequence[StoredRun]:
         keys: list[str] = run_query(self._tx, get_cypher("unindexed_runs"), after=after, limit=limit)[0]
@@ -110,7 +112,7 @@ def _format_datasets(keys: Iterable[AssetKey]) -> list[str]:
 
 
 SMALLEST = 2**62  # added to times, so that the texts of places have the order of times
-_FIRST, _LAST = "0", "9" * 20
+_FIRST, LAST_PLACE = "0", "9" * 20
 END_OF_TIME = 2**63 - 1
 
 
@@ -118,7 +120,8 @@ def _build_place(asset: AssetKey, role: RunRole, rest: str) -> str:
     return f"{compute_id(asset)}/{role.value}/{rest}"
 
 
-def _list_places(run: Run) -> set[str]:
+def list_places(run: Run) -> set[str]:
+    """The places of a run in the lists of its job and its datasets: asset, role, time and run, parted by `/`."""
     if run.begun is None:
         return set()
     rest = f"{run.begun + SMALLEST:020d}/{build_run_key(run.key)}"
@@ -134,7 +137,7 @@ def list_last_runs(tx: Transaction, groups: Sequence[RunGroup], role: RunRole, l
     ranges: list[list[str]] = []
     owners: list[int] = []  # the position of the group of each range
     for number, group in enumerate(groups):
-        end = _LAST if group.before is None else f"{group.before.begun + SMALLEST:020d}/{group.before.tie}"
+        end = LAST_PLACE if group.before is None else f"{group.before.begun + SMALLEST:020d}/{group.before.tie}"
         for asset in dict.fromkeys(group.assets):
             ranges.append([_build_place(asset, role, _FIRST), _build_place(asset, role, end)])
             owners.append(number)
@@ -149,7 +152,7 @@ def list_last_runs(tx: Transaction, groups: Sequence[RunGroup], role: RunRole, l
 
 
 def count_runs(tx: Transaction, assets: Sequence[AssetKey], role: RunRole) -> int:
-    ranges = [[_build_place(asset, role, _FIRST), _build_place(asset, role, _LAST)] for asset in dict.fromkeys(assets)]
+    ranges = [[_build_place(asset, role, _FIRST), _build_place(asset, role, LAST_PLACE)] for asset in dict.fromkeys(assets)]
     count: int = run_query(tx, get_cypher("count_run_places"), ranges=ranges)[0]
     return count
 
@@ -166,11 +169,13 @@ def count_runs_by_id(tx: Transaction, run_id: str) -> int:
 
 
 def _list_runs_by_key(tx: Transaction, keys: Sequence[str]) -> list[StoredRun]:
-    """The runs with these keys, in this order."""
+    """The runs with these keys, in this order. Raises StoreCorrupt."""
     found: dict[str, StoredRun] = {}
     for key, *row in read_rows(tx, get_cypher("runs"), keys=list(keys)) if keys else ():
         run = build_run(row)
         found[key] = StoredRun(RunPosition(run.begun or 0, key), run)
+    if len(found) < len(set(keys)):
+        raise StoreCorrupt("a run that is listed is missing: restore the store from a backup")
     return [found[key] for key in keys]
 
 
@@ -185,8 +190,8 @@ def index_runs(tx: Transaction, runs: Sequence[Run]) -> None:
 def _write_runs(queue: WriteQueue, known: Mapping[RunKey, Run], runs: Sequence[Run]) -> None:
     queue.add(get_cypher("add_runs"), [_build_run_row(run) for run in runs if run.key not in known])
     queue.add(get_cypher("set_runs"), [_build_run_row(run) for run in runs if run.key in known])
-    old = {(build_run_key(run.key), place) for run in runs if run.key in known for place in _list_places(known[run.key])}
-    new = {(build_run_key(run.key), place) for run in runs for place in _list_places(run)}
+    old = {(build_run_key(run.key), place) for run in runs if run.key in known for place in list_places(known[run.key])}
+    new = {(build_run_key(run.key), place) for run in runs for place in list_places(run)}
     queue.add(get_cypher("delete_run_places"), [place for _, place in old - new])
     queue.add(get_cypher("add_run_places"), [{"run": key, "place": place} for key, place in sorted(new - old)])
 
@@ -233,6 +238,7 @@ def _build_run_row(run: Run) -> dict[str, object]:
         "jobName": name,
         "runId": key.run_id,
         "parent": run.parent,
+        "parentDigest": compute_digest(run.parent) if run.parent else None,
         "state": run.state,
         "runIdKey": compute_digest(key.run_id),
         "begunMicros": run.begun,
@@ -282,7 +288,7 @@ def index_events(tx: Transaction, events: Sequence[StoredEvent]) -> None:
 
 
 def list_events(tx: Transaction, since: int, until: int, before: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
-    end = _LAST if before is None else f"{before[0] + SMALLEST:020d}/{before[1]:020d}"
+    end = LAST_PLACE if before is None else f"{before[0] + SMALLEST:020d}/{before[1]:020d}"
     asked = {"since": f"{since + SMALLEST:020d}", "until": f"{until + SMALLEST:020d}", "before": end, "limit": limit}
     return [_build_event(row) for row in read_rows(tx, get_cypher("events"), **asked)]
 

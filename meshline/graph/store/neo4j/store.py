@@ -37,10 +37,11 @@ from meshline.graph.store.base import (
 )
 from meshline.graph.store.neo4j import reader, records
 from meshline.graph.store.neo4j.commit import commit_batch
-from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, read_rows, run_query
+from meshline.graph.store.neo4j.connection import ROWS, Address, Connection, Transaction, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import MIGRATIONS, get_cypher
 from meshline.graph.store.neo4j.pending_search import PendingContents, read_pending_contents
 from meshline.graph.store.neo4j.projector import Projector, read_projection
+from meshline.graph.store.neo4j.pruner import prune
 from meshline.graph.store.neo4j.records import Contents, read_counters, read_journal, read_raw_events, read_runs
 from meshline.graph.store.neo4j.search_names import build_lucene_choice, build_lucene_query, compute_digest
 
@@ -82,7 +83,18 @@ class Neo4jStore:
             self._connection.define(migration)
         while schema is not None and self._connection.write(_move_scopes):
             pass
+        if schema is not None:
+            self._add_digests("scopes_with_version", "set_version_digests", 0)
+            self._add_digests("runs_with_parent", "set_parent_digests", "")
         self._connection.write(lambda tx: run_query(tx, get_cypher("make_meta"), schema=newest))
+
+    def _add_digests(self, texts: str, digests: str, first: int | str) -> None:
+        """Add the digests of texts by which schema 5 finds scopes and runs."""
+        after = first
+        while page := self._connection.read(partial(read_rows, text=get_cypher(texts), after=after, limit=ROWS)):
+            rows = [{"of": of, "digest": compute_digest(text)} for of, text in page]
+            self._connection.write(partial(run_in_chunks, text=get_cypher(digests), values=rows))
+            after = page[-1][0]
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         """As `Store.commit`. `build` may be called more than once (a deadlock, a lost connection): it must be pure."""
@@ -117,14 +129,15 @@ class Neo4jStore:
             kept = reader.select_active(tx, reader.read_scopes(tx, scope_ids), as_of)
             return reader.read_heads(tx, self._contents, kept)
 
-        return self._read_with_contents(read) if scope_ids else []
+        return self._read_whole(read) if scope_ids else []
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
-        return self._read_with_contents(lambda tx: reader.read_histories(tx, self._contents, scope_ids)) if scope_ids else {}
+        return self._read_whole(lambda tx: reader.read_histories(tx, self._contents, scope_ids)) if scope_ids else {}
 
-    def _read_with_contents(self, work: Callable[[Transaction], T]) -> T:
-        """Read statements and their contents. Neo4j shows parts of a commit: a statement, and not its content yet. Then it is read again
-        when no process commits, and what is missing then is lost. Raises StoreCorrupt.
+    def _read_whole(self, work: Callable[[Transaction], T]) -> T:
+        """Read what refers to something else. Neo4j shows parts of a commit: a statement, and not its content yet; the place of a run that
+        is dropped, and not the run any more. Then it is read again when no process commits, and what is missing then is lost. Raises
+        StoreCorrupt.
         """
         try:
             return self._connection.read(work)
@@ -170,10 +183,10 @@ class Neo4jStore:
     def list_runs(
         self, assets: Sequence[AssetKey], role: RunRole, before: RunPosition | None = None, limit: int = 100
     ) -> Sequence[StoredRun]:
-        return self._connection.read(lambda tx: records.list_runs(tx, assets, role, before, limit)) if limit > 0 else []
+        return self._read_whole(lambda tx: records.list_runs(tx, assets, role, before, limit)) if limit > 0 else []
 
     def list_last_runs(self, groups: Sequence[RunGroup], role: RunRole, limit: int = 1) -> Sequence[Sequence[StoredRun]]:
-        return self._connection.read(lambda tx: records.list_last_runs(tx, groups, role, limit)) if limit > 0 else [[] for _ in groups]
+        return self._read_whole(lambda tx: records.list_last_runs(tx, groups, role, limit)) if limit > 0 else [[] for _ in groups]
 
     def read_last_states(self, groups: Sequence[RunGroup], role: RunRole) -> Sequence[bytes | None]:
         return [of_one[0].run.state if of_one else None for of_one in self.list_last_runs(groups, role)]
@@ -182,7 +195,7 @@ class Neo4jStore:
         return self._connection.read(lambda tx: records.count_runs(tx, assets, role)) if assets else 0
 
     def list_runs_by_id(self, run_id: str, limit: int = 100, before: RunPosition | None = None) -> Sequence[StoredRun]:
-        return self._connection.read(lambda tx: records.list_runs_by_id(tx, run_id, before, limit)) if limit > 0 else []
+        return self._read_whole(lambda tx: records.list_runs_by_id(tx, run_id, before, limit)) if limit > 0 else []
 
     def count_runs_by_id(self, run_id: str) -> int:
         return self._connection.read(lambda tx: records.count_runs_by_id(tx, run_id))
@@ -201,8 +214,7 @@ class Neo4jStore:
                 return forgotten
 
     def prune_history(self, retention: Retention, examine: Examine, rest: Callable[[], bool] = lambda: True) -> Pruned:
-        del retention, examine, rest
-        return Pruned()  # not implemented: a store in Neo4j keeps its observations, runs and records
+        return prune(self._connection, retention, examine, rest)
 
     def list_events(self, since: int, until: int, before: tuple[int, int] | None = None, limit: int = 100) -> Sequence[StoredEvent]:
         return self._connection.read(lambda tx: records.list_events(tx, since, until, before, limit)) if limit > 0 else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -16,15 +16,15 @@ from typing import NamedTuple
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
 from meshline.graph.model import Content
 from meshline.graph.own_files import sync_folder
-from meshline.graph.store.base import Examine, Pruned, Retention, RunRole
-from meshline.graph.store.compression import decompress_bytes
+from meshline.graph.store.base import Examine, Pruned, Retention, RunRole, StoredRecord
+from meshline.graph.store.compression import compress_bytes, decompress_bytes
 from meshline.graph.store.integrity import Check, Findings, find_content_problem
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.connection import Connections, register_functions
 from meshline.graph.store.sqlite.packed_times import count_blocks, list_packed_problems
 from meshline.graph.store.sqlite.pruner import prune
 from meshline.graph.store.sqlite.reader import HeadRow, build_empty_head
-from meshline.graph.store.sqlite.sql import MAINTENANCE, TABLES, expand_sql
+from meshline.graph.store.sqlite.sql import MAINTENANCE, SQL, TABLES, expand_sql
 
 BUSY_SECONDS = 10.0
 SCOPES = 2000  # heads folded at once
@@ -331,3 +331,17 @@ def _name_file(part: Path, to: Path, *, overwrite: bool) -> None:
     else:
         os.link(part, to)  # fails if the name exists, unlike a rename
     sync_folder(to.parent)
+
+
+def fill_history(path: str, dropped: Iterable[tuple[int, int]], records: Iterable[StoredRecord], last: int) -> None:
+    """Copy what another store knows of its history into a new one: the digests of dropped runs with the day on which each was dropped, and
+    the journal with its positions, to which settings may refer. `last`: the last position that was used.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        register_functions(connection)
+        with _begin_transaction(connection):
+            connection.executemany(SQL["add_dropped_runs"], dropped)
+            rows = ((position, kind, key or None, at, *compress_bytes(body)) for position, (kind, key, at, body) in records)
+            connection.executemany(MAINTENANCE["copy_records"], rows)
+            connection.execute(MAINTENANCE["forget_last_record"])
+            connection.execute(MAINTENANCE["put_last_record"], (last,))

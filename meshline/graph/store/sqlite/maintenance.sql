@@ -99,3 +99,15 @@ DELETE FROM event WHERE position NOT IN (SELECT position FROM raw);
 
 -- name: tables
 SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL TABLE%' AND name NOT LIKE 'sqlite_%';
+
+
+-- A copy of another store
+
+-- name: copy_records
+INSERT INTO journal (position, kind, key, at, deflated, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, crc_journal(?2, ?3, ?4, ?5, ?6));
+
+-- name: forget_last_record
+DELETE FROM sqlite_sequence WHERE name = 'journal';
+
+-- name: put_last_record
+INSERT INTO sqlite_sequence (name, seq) VALUES ('journal', ?);
