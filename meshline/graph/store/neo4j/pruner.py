@@ -34,8 +34,8 @@ def _drop_runs(connection: Connection, retention: Retention, examine: Examine) -
         begun, key = page[-1]
         yield connection.write(partial(_drop_free, keys=[key for _, key in page], before=before, examine=examine))
     today = get_current_micros() // DAY
-    _delete_all(connection, "drop_event_counts", before - before % HOUR)
-    _delete_all(connection, "forget_dropped_runs", today - KNOWN_DAYS)
+    _drop_all(connection, "drop_event_counts", before - before % HOUR)
+    _drop_all(connection, "forget_dropped_runs", today - KNOWN_DAYS)
 
 
 def _drop_records(connection: Connection, retention: Retention) -> Iterator[int]:
@@ -111,7 +111,7 @@ def _drop_some(tx: Transaction, kind: str, age: RecordAge) -> int:
     return len(keys)
 
 
-def _delete_all(connection: Connection, name: str, before: int) -> None:
+def _drop_all(connection: Connection, name: str, before: int) -> None:
     """Run a query that deletes some of what is older than a time or day, until nothing is."""
     while connection.write(partial(run_query, text=get_cypher(name), before=before, limit=COUNTS))[0]:
         pass
