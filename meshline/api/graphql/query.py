@@ -57,9 +57,9 @@ from meshline.api.graphql.products import DataProduct, list_products
 from meshline.api.graphql.quality import QualityCheck, list_failures
 from meshline.api.graphql.runs import Run
 from meshline.api.graphql.search_results import SearchConnection
-from meshline.api.graphql.service_info import About, Coverage, KindCount, Source, list_sources
+from meshline.api.graphql.service_info import About, Coverage, Source, list_sources
 from meshline.errors import InvalidInput
-from meshline.graph.model import KINDS, to_micros
+from meshline.graph.model import to_micros
 from meshline.graph.quality import OPEN
 from meshline.graph.queries import (
     asset_lists,
@@ -606,7 +606,6 @@ class Query:
         return About(
             version=__version__,
             revision=index.revision,
-            assets=[KindCount(kind=kind, count=asset_lists.count_assets(index, kind)) for kind in KINDS],
             actor=info.context.actor or None,
             actor_name=info.context.caller.shown or None,
             role=info.context.role,

@@ -12,8 +12,8 @@ from meshline.api.graphql.asset_types import Domain
 from meshline.api.graphql.context import GraphView, RequestContext
 from meshline.api.graphql.field_types import AssetKind, describe_field
 from meshline.app.tokens import Role
-from meshline.graph.model import from_micros, get_current_micros, parse_source_kind
-from meshline.graph.queries import coverage
+from meshline.graph.model import KINDS, from_micros, get_current_micros, parse_source_kind
+from meshline.graph.queries import asset_lists, coverage
 from meshline.ingest.sources.sync_status import Status, read_statuses
 
 
@@ -67,7 +67,6 @@ class Coverage:
 class About:
     version: str
     revision: int = strawberry.field(description="The revision of the graph, which grows with every change.")
-    assets: list[KindCount]
     actor: str | None = strawberry.field(description="The name of the caller's token; null on a server without tokens.")
     actor_name: str | None = strawberry.field(
         description="The name of the caller for people, as the identity provider has it; null if it has none. It gives no rights."
@@ -76,6 +75,11 @@ class About:
     restricted: bool = strawberry.field(
         description="Whether the caller may see only some assets (access rules): lists, searches and counts are of those."
     )
+
+    @describe_field("The number of visible assets of each kind.")
+    def assets(self, info: Info[RequestContext, None]) -> list[KindCount]:
+        index = info.context.now.index
+        return [KindCount(kind=kind, count=asset_lists.count_assets(index, kind)) for kind in KINDS]
 
     @describe_field("Of a store in Neo4j, the newest revision that its graph for people shows as a whole; null of any other store.")
     def projected_revision(self, info: Info[RequestContext, None]) -> int | None:
