@@ -14,6 +14,7 @@ from benchmarks.figures import Record, read_figures, write_figures
 from benchmarks.measuring import run_apart
 from benchmarks.meshes import Meshes, compute_code_digest
 from benchmarks.page import FULL, build_benchmarks_page
+from benchmarks.scale_page import SCALE_PAGE, build_scale_page
 from benchmarks.sizes import Size
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _write(records, FULL if options.full else QUICK)
     if options.full:
         PAGE.write_text(build_benchmarks_page(), encoding="utf-8")
+        SCALE_PAGE.write_text(build_scale_page(), encoding="utf-8")
     goals = [figure for record in records for figure in record.figures if figure.goal is not None]
     print(f"bench: {sum(figure.reached is True for figure in goals)} of {len(goals)} goals reached")
     return 0
@@ -46,7 +48,7 @@ def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which ones: {', '.join(BENCHMARKS)} (default: all)")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="small sizes, all in a few minutes (default)")
-    size.add_argument("--full", action="store_true", help="up to a million columns; writes benchmarks/full.json and docs/benchmarks.md")
+    size.add_argument("--full", action="store_true", help="up to a million columns; writes benchmarks/full.json and the pages made from it")
     parser.add_argument("--folder", type=Path, help="keep the generated stores here, for the next run of the same code")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
