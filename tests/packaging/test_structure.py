@@ -61,7 +61,18 @@ NAMED_BY_OTHERS = {
     "predict",  # mlflow.pyfunc.PythonModel
 }  # the entry point, and what libraries call
 SHARED = {  # names that mean the same wherever they are
-    *("app", "base", "context", "errors", "store", "connection", "reader", "integrity", "pruner"),  # parts that several rooms have
+    *(
+        "app",
+        "base",
+        "context",
+        "errors",
+        "store",
+        "connection",
+        "reader",
+        "integrity",
+        "pruner",
+        "packed_times",
+    ),  # parts that several rooms have
     *("source", "parse", "facts", "names"),  # parts of a source
     *(
         "audit",

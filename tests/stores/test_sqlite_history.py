@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.store.base import Retention, Store
-from meshline.graph.store.sqlite import SqliteStore
+from meshline.graph.store.packed_times import FIRST, Packer, Position, build_block
+from meshline.graph.store.sqlite import SqliteStore, packed_times
 from meshline.graph.store.sqlite.maintenance import compact_file, list_file_checks
-from meshline.graph.store.sqlite.packed_times import Packer, build_block
 from tests.sizes import count_examples
 from tests.stores.history_contract import (
     FOREVER,
@@ -65,10 +65,11 @@ def test_small_steps_give_the_same() -> None:
         stated = [build_statement("AAB"[at % 7 // 3], at, scope=f"s{scope}") for at in range(40) for scope in range(3)]
         commit_statements(store, *stated)
         before = read_answers(store, FOREVER)
-        packer, ended = Packer(40, rows=4), False
-        while not ended:
+        packer: Packer[int] = Packer(40, rows=4)
+        position: Position | None = FIRST
+        while position is not None:
             with store._connections.begin_writing() as connection:
-                _, ended = packer.pack(connection)
+                _, position = packed_times.pack(connection, packer, position)
         assert pack(store, 40) > 0  # at the seams of the steps
         assert pack(store, 40) == 0
         assert read_answers(store, FOREVER) == before

@@ -13,8 +13,9 @@ from typing import NamedTuple, TypeAlias
 from meshline.graph.model import get_current_micros
 from meshline.graph.store.base import RUNS_SINCE, Examine, Pruned, RecordAge, Retention, Run, RunKey, RunRole
 from meshline.graph.store.history import DAY, HOUR, KNOWN_DAYS, RunChoice, digest_run, run_steps
+from meshline.graph.store.packed_times import FIRST, Packer, Position
 from meshline.graph.store.sqlite import reader
-from meshline.graph.store.sqlite.packed_times import Packer
+from meshline.graph.store.sqlite.packed_times import Lookup, pack
 from meshline.graph.store.sqlite.sql import SQL
 from meshline.graph.store.sqlite.writer import list_asset_rows
 
@@ -64,14 +65,16 @@ def _drop_runs(access: _Access, retention: Retention, examine: Examine) -> Itera
 def _pack_observations(access: _Access, retention: Retention) -> Iterator[int]:
     if retention.observations is None:
         return
-    packer = Packer(retention.observations)
-    ended = False
-    while not ended:
+    packer: Packer[int] = Packer(retention.observations)
+    position: Position | None = FIRST
+    while position is not None:
         with access.begin_reading() as connection:
-            if not packer.find_work(connection):
-                return
+            step = packer.plan(Lookup(connection), position)
+        if not step.plans:
+            position = step.after
+            continue
         with access.begin_writing() as connection:
-            packed, ended = packer.pack(connection)
+            packed, position = pack(connection, packer, position)
         yield packed
 
 
