@@ -36,6 +36,7 @@ def read_heads(store: Store, time: int | None) -> list[Head]:
 
 
 ALWAYS = (-(2**61), 2**61)
+HALF_SECOND = 500_000  # microseconds
 
 
 def read_lists(store: Store) -> tuple[object, ...]:
@@ -101,8 +102,12 @@ def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatc
         assert store.read_raw_events(0, 10) == []
 
 
-def test_compacting_drops_what_is_past_its_retention(neo4j: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a backup has what is left: the positions of the journal, and which runs were dropped."""
+def test_compacting_packs_and_drops_what_is_past_its_retention(neo4j: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a backup has what is left: packed times, the positions of the journal, and which runs were dropped."""
+
+    def read_graphs(store: Store) -> list[list[Head]]:
+        return [[head._replace(version="") for head in read_heads(store, time)] for time in times]
+
     with closing(open_store(neo4j.url)) as store:
         for n in range(9):
             ingest_events(store, build_event(n, job={"namespace": "airflow", "name": "daily"}))
@@ -110,19 +115,26 @@ def test_compacting_drops_what_is_past_its_retention(neo4j: Neo4jServer, tmp_pat
             store, *(build_record(f"k{n}", kind=AUDIT) for n in range(3)), build_record("k", kind="kept"), build_record(kind=AUDIT)
         )
         before = read_heads(store, None), read_intervals(store)
-    for name in ("RUN", "JOURNAL", "AUDIT"):
+        last = before[0][0].observed_at
+        times = [last - number * HALF_SECOND for number in range(20)]
+        past = read_graphs(store)
+        assert len({str(graph) for graph in past}) > 8
+    for name in ("RUN", "OBSERVATION", "JOURNAL", "AUDIT"):
         monkeypatch.setenv(f"MESHLINE_{name}_RETENTION_DAYS", "0")
-    assert "; dropped 8 runs, 4 records and 0 raw events" in run_successfully("store", "compact", "--store", neo4j.url).err
+    shown = run_successfully("store", "compact", "--store", neo4j.url).err
+    assert re.match(r"packed [1-9][0-9]+ observations; dropped 8 runs, 4 records and 0 raw events", shown)
     copy = f"sqlite:///{tmp_path / 'copy.db'}"
     run_successfully("store", "backup", tmp_path / "copy.db", "--store", neo4j.url)
     late = build_event(1, job={"namespace": "airflow", "name": "daily"}, outputs=[{"namespace": "wh", "name": "another"}])
     for url in (neo4j.url, copy):
         with closing(open_store(url)) as store:
             assert (read_heads(store, None), read_intervals(store)) == before
+            assert read_graphs(store) == past
             ingest_events(store, late)
             assert (read_heads(store, None), read_intervals(store)) == before, "events of dropped runs change nothing"
             append_records(store, build_record("new"))
             assert [kept.position for kept in store.read_journal()] == [4, 6]
+        assert "the store is sound" in run_successfully("store", "check", "--store", url).out
 
 
 def test_an_empty_database_is_no_store(neo4j: Neo4jServer, tmp_path: Path) -> None:

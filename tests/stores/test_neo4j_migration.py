@@ -1,4 +1,4 @@
-"""A store that the version before wrote (schema 3, recorded by scripts/record-neo4j-store) is opened, read and written."""
+"""A store that a version before wrote (schema 3, recorded by scripts/record-neo4j-store; schema 5) is opened, read and written."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import pytest
 
 from meshline.graph.content import encode_facts
 from meshline.graph.model import Facts, Statement, build_dataset_key, build_job_key
-from meshline.graph.store.base import Batch, RunKey, RunPair, RunRole, Withdrawal
+from meshline.graph.store.base import Batch, Retention, RunKey, RunPair, RunReader, RunRole, Withdrawal
+from meshline.graph.store.history import digest_run
 from meshline.graph.store.neo4j import Neo4jStore
 from meshline.graph.store.neo4j.connection import Address, Connection
 from meshline.graph.store.neo4j.cypher import MIGRATIONS
 from meshline.graph.store.neo4j.search_names import compute_digest
+from meshline.ingest.openlineage.builder import find_run_age
 from tests.servers import Neo4jServer
 from tests.stores.drawing import build_drawing, read_drawing
-from tests.stores.statements import list_heads
+from tests.stores.statements import build_statement, commit_statements, find_head, list_heads
 
 pytestmark = pytest.mark.server
 
@@ -118,3 +120,36 @@ def test_a_migration_that_was_interrupted_goes_on(recorded: Neo4jServer, monkeyp
     with closing(Neo4jStore(recorded.url)) as store:
         assert read_drawing(recorded) == build_drawing(list_heads(store))
         assert store.read_revision() == 5
+
+
+def test_dropped_runs_of_schema_5_are_known(neo4j: Neo4jServer) -> None:
+    """And what that version recorded is packed by this one."""
+    dropped = RUN._replace(run_id="dropped")
+    with closing(Neo4jStore(neo4j.url)) as store:
+        commit_statements(store, *(build_statement("A", at, version=f"{at}@x") for at in range(9)))
+    with neo4j.session() as session:
+        session.run("DROP CONSTRAINT packed_times_last").consume()
+        session.run("DROP CONSTRAINT dropped_runs_last").consume()
+        session.run("CREATE CONSTRAINT dropped_run_digest FOR (d:DroppedRun) REQUIRE d.digest IS UNIQUE").consume()
+        rows = [{"digest": digest, "day": 20_000} for digest in (digest_run(dropped), *range(2500))]
+        session.run("UNWIND $rows AS row CREATE (d:DroppedRun) SET d = row", rows=rows).consume()
+        session.run("MATCH (m:Meta) SET m.schema = 5").consume()
+    with closing(Neo4jStore(neo4j.url)) as store:
+        found: set[RunKey] = set()
+
+        def build(runs: RunReader) -> Batch:
+            found.update(runs.find_dropped([dropped, dropped._replace(run_id="other")]))
+            return Batch()
+
+        store.commit(build)
+        assert found == {dropped}
+        before = [find_head(store, as_of=at) for at in range(9)]
+        assert store.prune_history(Retention(observations=9), find_run_age).observations == 7
+        after = [find_head(store, as_of=at) for at in range(9)]
+        assert [head and head._replace(version="") for head in after] == [head and head._replace(version="") for head in before]
+    with neo4j.session() as session:
+        assert session.run("MATCH (m:Meta) RETURN m.schema").values() == [[6]]
+        assert session.run("MATCH (d:DroppedRun) RETURN count(*)").values() == [[0]]
+        assert session.run("MATCH (d:DroppedRuns) UNWIND d.digests AS digest RETURN count(DISTINCT digest)").values() == [[2501]]
+        names = session.run("SHOW CONSTRAINTS YIELD name WHERE name STARTS WITH 'dropped' OR name STARTS WITH 'packed' RETURN name")
+        assert sorted(names.value()) == ["dropped_runs_last", "packed_times_last"]

@@ -81,13 +81,18 @@ def find_newest_times(blocks: Iterable[Block[Id]], as_of: int) -> dict[tuple[int
     return newest
 
 
+def find_packed_time(newest: Newest, scope: int, provisional: int, observed_at: int) -> int | None:
+    """The newest packed time of a scope, if it is later than that of its newest row."""
+    at = newest.get((scope, provisional), BEGINNING)
+    return at if at > observed_at else None
+
+
 def refine_heads(heads: Sequence[Head], newest: Newest) -> list[Head]:
     """Heads as of a time with the time at which their content was last observed by then, if that is packed."""
     refined: list[Head] = []
     for head in heads:
-        at = newest.get((head.scope_id, int(head.provisional)), BEGINNING)
-        later = at > head.observed_at
-        refined.append(head._replace(observed_at=at, last_observed=at, version=build_packed_version(at)) if later else head)
+        at = find_packed_time(newest, head.scope_id, int(head.provisional), head.observed_at)
+        refined.append(head if at is None else head._replace(observed_at=at, last_observed=at, version=build_packed_version(at)))
     return refined
 
 
@@ -95,8 +100,8 @@ def refine_past_heads(heads: PastHeads, newest: Newest) -> PastHeads:
     """The same for heads without contents."""
     observed_at, versions = list(heads.observed_at), list(heads.versions)
     for place, scope in enumerate(heads.scope_ids):
-        at = newest.get((scope, 0), BEGINNING)
-        if at > observed_at[place]:
+        at = find_packed_time(newest, scope, 0, observed_at[place])
+        if at is not None:
             observed_at[place], versions[place] = at, build_packed_version(at)
     return heads._replace(observed_at=observed_at, versions=versions)
 

@@ -15,8 +15,9 @@ from meshline.graph.store.base import Batch, Run, RunPair, RunReader, StoredReco
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, read_rows, run_query
 from meshline.graph.store.neo4j.cypher import get_cypher, parse_statements
 from meshline.graph.store.neo4j.records import Contents, build_run, read_counters, read_journal, read_raw_events
+from meshline.graph.store.packed_times import Block
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.store.sqlite.maintenance import create_file, fill_history, leave_wal_mode
+from meshline.graph.store.sqlite.maintenance import PackedTimes, create_file, fill_history, fill_packed_times, leave_wal_mode
 
 PAGE = 1000  # scopes, runs or events at once
 _CYPHER = parse_statements("copying.cypher")
@@ -38,8 +39,10 @@ def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Advan
                 part.unlink(missing_ok=True)  # it may be called again after a lost connection
                 with closing(SqliteStore(str(part))) as copy:
                     _copy(tx, copy, advance)
-                dropped = ((digest, day) for digest, day in read_rows(tx, _CYPHER["all_dropped_runs"]))
-                fill_history(str(part), dropped, _iterate_records(tx, advance), read_counters(tx).records)
+                dropped = (each for digests, days in read_rows(tx, _CYPHER["all_dropped_runs"]) for each in zip(digests, days, strict=True))
+                counters = read_counters(tx)
+                fill_packed_times(str(part), counters.packed_before, _iterate_blocks(tx, advance))
+                fill_history(str(part), dropped, _iterate_records(tx, advance), counters.records)
 
             connection.read_locked(write_copy)
             leave_wal_mode(part)
@@ -81,6 +84,14 @@ def _iterate_statements(tx: Transaction) -> Iterator[Batch]:
 def _build_statement(source: str, scope: tuple[str, ...], row: list[Any], blob: bytes) -> Statement:
     observed_at, digest, version, provisional, until = row
     return Statement(source, scope, observed_at, Content(bytes.fromhex(digest), blob), version, provisional, until)
+
+
+def _iterate_blocks(tx: Transaction, advance: Advance) -> Iterator[PackedTimes]:
+    """All packed times; one record each, since nothing bounds those of a scope."""
+    for source, parts, provisional, last, first, digest, times in tx.run(_CYPHER["all_packed_times"]):
+        block: Block[bytes] = Block(0, provisional, last, first, bytes.fromhex(digest), bytes(times))
+        yield PackedTimes(source, tuple(parts), block)
+        advance(1)
 
 
 def _iterate_runs(tx: Transaction) -> Iterator[Batch]:

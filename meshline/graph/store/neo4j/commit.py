@@ -7,7 +7,7 @@ people follows (`projector`): a commit only records what is to be drawn.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import index
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +16,7 @@ from meshline.graph.model import Content, Interval, Observation, Scope, find_ope
 from meshline.graph.store.base import Batch, Changes, Head, RunReader
 from meshline.graph.store.neo4j.connection import Transaction, WriteQueue, read_rows, run_query
 from meshline.graph.store.neo4j.cypher import get_cypher
+from meshline.graph.store.neo4j.packed_times import build_block_rows, restore_late
 from meshline.graph.store.neo4j.reader import (
     ScopeState,
     build_empty_head,
@@ -27,7 +28,6 @@ from meshline.graph.store.neo4j.reader import (
 from meshline.graph.store.neo4j.records import (
     END_OF_TIME,
     Contents,
-    Counters,
     Neo4jRunReader,
     add_event_counts,
     add_raw_events,
@@ -38,18 +38,22 @@ from meshline.graph.store.neo4j.records import (
     put_runs,
 )
 from meshline.graph.store.neo4j.search_names import compute_digest
+from meshline.graph.store.packed_times import Block
 
 ScopeName: TypeAlias = tuple[str, Scope]
 
 
 class ScopeUpdate(NamedTuple):
-    """A scope whose statements change: the removed and added ones, and the open interval afterwards."""
+    """A scope whose statements change: the removed and added ones, and the open interval afterwards. `blocks`: packed times that are
+    statements again, among those added.
+    """
 
     state: ScopeState
     is_new: bool
     removed: frozenset[Observation]
     added: frozenset[Observation]
     after: Interval | None
+    blocks: Sequence[Block[str]] = ()
 
     @property
     def has_new_head(self) -> bool:
@@ -72,7 +76,7 @@ def drop_empty(stretch: Interval | None) -> Interval | None:
     return None if find_content_digest(stretch) is None else stretch
 
 
-def find_scope_updates(tx: Transaction, batch: Batch, last_scope: int) -> tuple[list[ScopeUpdate], int]:
+def find_scope_updates(tx: Transaction, batch: Batch, last_scope: int, packed_before: int) -> tuple[list[ScopeUpdate], int]:
     """The scopes whose statements change, and the greatest id of a scope afterwards."""
     withdrawn: defaultdict[ScopeName, set[str]] = defaultdict(set)
     for withdrawal in batch.withdrawals:
@@ -96,7 +100,22 @@ def find_scope_updates(tx: Transaction, batch: Batch, last_scope: int) -> tuple[
         removed, added = frozenset(gone - stated[name]), frozenset(stated[name] - there)
         if removed or added:
             turns.append(ScopeUpdate(state, is_new, removed, added, None))
-    return _fold_updates(tx, turns), last_scope
+    return _fold_updates(tx, _restore_late(tx, turns, packed_before)), last_scope
+
+
+def _restore_late(tx: Transaction, turns: list[ScopeUpdate], packed_before: int) -> list[ScopeUpdate]:
+    """The updates, if some statements may be older than packed times: without those that are packed already, and with those about them."""
+    late = {turn.state.number: [o for o in turn.added if o.observed_at < packed_before] for turn in turns if not turn.is_new}
+    found = restore_late(tx, {number: stated for number, stated in late.items() if stated})
+    if not found:
+        return turns
+    restored: list[ScopeUpdate] = []
+    for turn in turns:
+        of_scope = found.get(turn.state.number)
+        now = turn if of_scope is None else turn._replace(added=(turn.added - of_scope.known) | of_scope.rows, blocks=of_scope.blocks)
+        if now.removed or now.added:
+            restored.append(now)
+    return restored
 
 
 def _read_states(tx: Transaction, names: list[ScopeName]) -> dict[ScopeName, ScopeState]:
@@ -163,7 +182,7 @@ def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader
     """Lock, build, write; the changes. May be called again with a new transaction, so it has no other effects than cached contents."""
     before = lock_counters(tx)
     batch = build(Neo4jRunReader(tx))
-    turns, scopes = find_scope_updates(tx, batch, before.scopes)
+    turns, scopes = find_scope_updates(tx, batch, before.scopes, before.packed_before)
     queue = WriteQueue()
     heads = _write_updates(tx, queue, contents, batch, turns, before.revision + 1)
     runs_changed = put_runs(tx, queue, batch.runs, batch.pairs)
@@ -178,7 +197,7 @@ def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader
     records = append_records(tx, batch.journal, before.records)
     changed = bool(turns or runs_changed or batch.raw)
     if changed or records > before.records:
-        after = Counters(before.revision + changed, scopes, before.events + len(batch.raw), records)
+        after = before._replace(revision=before.revision + changed, scopes=scopes, events=before.events + len(batch.raw), records=records)
         run_query(tx, get_cypher("set_counters"), **after._asdict())
     times = (observation.observed_at for turn in turns for observation in turn.removed | turn.added)
     return Changes(before.revision + changed, heads, min(times, default=END_OF_TIME))
@@ -199,6 +218,7 @@ def _write_updates(
     queue.add(get_cypher("set_heads"), [row for turn, row in heads if not turn.is_new])
     queue.add(get_cypher("delete_statements"), [_build_statement_row(t.state.number, o, revision) for t in turns for o in t.removed])
     queue.add(get_cypher("add_statements"), [_build_statement_row(t.state.number, o, revision) for t in turns for o in t.added])
+    queue.add(get_cypher("delete_blocks"), build_block_rows(block for turn in turns for block in turn.blocks))
     fresh = contents.add(tx, queue, given.values())
     change = {
         "revision": revision,

@@ -1,4 +1,4 @@
-// The queries of a backup. Each returns one record: a page as a list.
+// The queries of a backup. Each but one returns one record: a page as a list.
 
 //// scopes_with_statements
 MATCH (s:ScopeState) WHERE s.id > $after
@@ -16,8 +16,13 @@ RETURN collect([r.key, r.source, r.jobNamespace, r.jobName, r.runId, r.parent, r
   [(r)-[:HAS_PAIR]->(p:Pair) | [p.parent, p.pair, p.covered]]])
 
 //// all_dropped_runs
-MATCH (d:DroppedRun)
-RETURN collect([d.digest, d.day])
+MATCH (d:DroppedRuns)
+RETURN collect([d.digests, d.days])
+
+//// all_packed_times
+MATCH (p:PackedTimes)
+MATCH (s:ScopeState {id: p.scope})
+RETURN s.source, s.parts, p.provisional, p.last, p.first, p.digest, p.times
 
 //// settings
 MATCH (s:Setting)

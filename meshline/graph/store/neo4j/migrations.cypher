@@ -125,3 +125,17 @@ CREATE CONSTRAINT dropped_run_digest IF NOT EXISTS FOR (d:DroppedRun) REQUIRE d.
 
 //// v5_dropped_run_day
 CREATE INDEX dropped_run_day IF NOT EXISTS FOR (d:DroppedRun) ON (d.day)
+
+// Times of statements that repeat what their scope stated before and after: a few bytes each in place of a node.
+//// v6_packed_times
+CREATE CONSTRAINT packed_times_last IF NOT EXISTS FOR (p:PackedTimes) REQUIRE (p.scope, p.provisional, p.last) IS UNIQUE
+
+// Many dropped runs are in one node.
+//// v6_dropped_runs
+CREATE CONSTRAINT dropped_runs_last IF NOT EXISTS FOR (d:DroppedRuns) REQUIRE d.last IS UNIQUE
+
+//// v6_no_dropped_run_digest
+DROP CONSTRAINT dropped_run_digest IF EXISTS
+
+//// v6_no_dropped_run_day
+DROP INDEX dropped_run_day IF EXISTS

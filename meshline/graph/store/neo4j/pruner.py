@@ -1,4 +1,4 @@
-"""Drops what is past its retention, step by step: each step is one short transaction under the lock of the store."""
+"""Drops what is past its retention, and packs statements, step by step: each step is one short transaction under the lock of the store."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ from meshline.graph.store.base import RUNS_SINCE, Examine, Pruned, RecordAge, Re
 from meshline.graph.store.history import DAY, HOUR, KNOWN_DAYS, RunChoice, digest_run, run_steps
 from meshline.graph.store.neo4j.connection import Connection, Transaction, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import get_cypher
+from meshline.graph.store.neo4j.dropped_runs import add_dropped_runs
+from meshline.graph.store.neo4j.packed_times import OLD_ROWS, JobOutputs, Lookup, pack
 from meshline.graph.store.neo4j.records import LAST_PLACE, build_run, list_places, lock_counters
 from meshline.graph.store.neo4j.search_names import compute_digest
+from meshline.graph.store.packed_times import FIRST, Packer, Position, Step
 
 RUNS = 200  # of one step
 RECORDS = 1000  # of one step
-COUNTS = 10_000  # counts of events, and runs that are known to be dropped, of one step
+COUNTS = 10_000  # counts of events, and nodes of runs that are known to be dropped, of one step
 _BEGINNING = -(2**63)
 
 
 def prune(connection: Connection, retention: Retention, examine: Examine, rest: Callable[[], bool] = lambda: True) -> Pruned:
     """See `meshline.graph.store.base.Store.prune_history`. Between two transactions, other processes may write."""
-    steps = {"runs": _drop_runs(connection, retention, examine), "records": _drop_records(connection, retention)}
+    steps = {  # of a dropped run more can be packed
+        "runs": _drop_runs(connection, retention, examine),
+        "observations": _pack_statements(connection, retention),
+        "records": _drop_records(connection, retention),
+    }
     return run_steps(steps, rest)
 
 
@@ -36,6 +43,33 @@ def _drop_runs(connection: Connection, retention: Retention, examine: Examine) -
     today = get_current_micros() // DAY
     _drop_all(connection, "drop_event_counts", before - before % HOUR)
     _drop_all(connection, "forget_dropped_runs", today - KNOWN_DAYS)
+
+
+def _pack_statements(connection: Connection, retention: Retention) -> Iterator[int]:
+    before = retention.observations
+    if before is None:
+        return
+    outputs = JobOutputs()
+    while connection.read_locked(outputs.follow):
+        pass
+    finder: Packer[str] = Packer(before, OLD_ROWS)  # without the lock it may see parts of a commit: what it knows is not what is packed by
+    packer: Packer[str] = Packer(before, OLD_ROWS)
+    position: Position | None = FIRST
+    begun = False
+    while position is not None:
+        step = connection.read(partial(_find_step, packer=finder, outputs=outputs, position=position))
+        if not step.plans:
+            position = step.after
+            continue
+        if not begun:  # see `Neo4jStore._read_past`
+            connection.write(partial(run_query, text=get_cypher("set_packed_before"), before=before))
+            begun = True
+        packed, position = connection.write(partial(pack, packer=packer, outputs=outputs, position=position))
+        yield packed
+
+
+def _find_step(tx: Transaction, packer: Packer[str], outputs: JobOutputs, position: Position) -> Step[str]:
+    return packer.plan(Lookup(tx, outputs), position)
 
 
 def _drop_records(connection: Connection, retention: Retention) -> Iterator[int]:
@@ -92,7 +126,7 @@ def _drop_free(tx: Transaction, keys: Sequence[str], before: int, examine: Exami
         return 0
     runs = [lookup.runs[key] for key in free]
     today = get_current_micros() // DAY
-    run_in_chunks(tx, get_cypher("add_dropped_runs"), [{"digest": digest_run(run.key), "day": today} for run in runs])
+    add_dropped_runs(tx, {digest_run(run.key): today for run in runs})
     run_in_chunks(tx, get_cypher("delete_run_places"), [place for run in runs for place in list_places(run)])
     run_in_chunks(tx, get_cypher("drop_runs"), free)
     since = 1 + max(run.begun for run in runs if run.begun is not None)
@@ -113,5 +147,10 @@ def _drop_some(tx: Transaction, kind: str, age: RecordAge) -> int:
 
 def _drop_all(connection: Connection, name: str, before: int) -> None:
     """Run a query that deletes some of what is older than a time or day, until nothing is."""
-    while connection.write(partial(run_query, text=get_cypher(name), before=before, limit=COUNTS))[0]:
+
+    def drop_some(tx: Transaction) -> bool:
+        lock_counters(tx)
+        return bool(run_query(tx, get_cypher(name), before=before, limit=COUNTS)[0])
+
+    while connection.write(drop_some):
         pass

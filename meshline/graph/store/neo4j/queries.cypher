@@ -50,6 +50,17 @@ UNWIND $rows AS row
 MATCH (r:Run {key: row.of})
 SET r.parentDigest = row.digest
 
+// Runs of schema 2
+//// runs_without_id_digest
+MATCH (r:Run) WHERE r.key > $after AND r.runIdKey IS NULL
+WITH r ORDER BY r.key LIMIT $limit
+RETURN collect([r.key, r.runId])
+
+//// set_id_digests
+UNWIND $rows AS row
+MATCH (r:Run {key: row.of})
+SET r.runIdKey = row.digest
+
 //// unfinished_indexes
 SHOW INDEXES YIELD name, state, failureMessage WHERE state <> 'ONLINE'
 RETURN collect([name, state, failureMessage])
@@ -57,11 +68,11 @@ RETURN collect([name, state, failureMessage])
 //// lock
 MATCH (m:Meta {key: 'meshline'})
 SET m.locked = true
-RETURN m.revision, m.scopes, m.events, coalesce(m.records, 0)
+RETURN m.revision, m.scopes, m.events, coalesce(m.records, 0), m.packedBefore
 
 //// counters
 MATCH (m:Meta {key: 'meshline'})
-RETURN m.revision, m.scopes, m.events, coalesce(m.records, 0)
+RETURN m.revision, m.scopes, m.events, coalesce(m.records, 0), m.packedBefore
 
 //// set_counters
 MATCH (m:Meta {key: 'meshline'})
@@ -254,8 +265,13 @@ RETURN collect(r.key)
 
 //// dropped_runs
 UNWIND $digests AS digest
-MATCH (d:DroppedRun {digest: digest})
-RETURN collect(d.digest)
+CALL (digest) {
+  MATCH (d:DroppedRuns) WHERE d.last >= digest
+  WITH d ORDER BY d.last LIMIT 1
+  RETURN digest IN d.digests AS dropped
+}
+WITH digest WHERE dropped
+RETURN collect(digest)
 
 //// add_raw_events
 UNWIND $rows AS row
@@ -349,10 +365,38 @@ MATCH (r:Run {parentDigest: $parent}) WHERE EXISTS { (r)-[:HAS_PAIR]->(:Pair) }
 WITH r LIMIT $limit
 RETURN collect(r.key)
 
+// The nodes to which runs belong; for those after all others, also the one before.
+//// nodes_of_dropped_runs
+UNWIND $digests AS digest
+CALL (digest) {
+  MATCH (d:DroppedRuns) WHERE d.last >= digest
+  WITH d ORDER BY d.last LIMIT 1
+  RETURN d
+UNION ALL
+  MATCH (d:DroppedRuns) WHERE d.last < digest
+  WITH d ORDER BY d.last DESC LIMIT 1
+  RETURN d
+}
+WITH DISTINCT d
+RETURN collect([d.last, d.digests, d.days])
+
+//// delete_dropped_runs
+UNWIND $rows AS last
+MATCH (d:DroppedRuns {last: last})
+DELETE d
+
 //// add_dropped_runs
 UNWIND $rows AS row
-MERGE (d:DroppedRun {digest: row.digest})
-SET d.day = row.day
+CREATE (d:DroppedRuns)
+SET d = row
+
+// What schema 5 has of them
+//// take_dropped_runs
+MATCH (d:DroppedRun)
+WITH d LIMIT $limit
+WITH d, d.digest AS digest, d.day AS day
+DELETE d
+RETURN collect([digest, day])
 
 //// drop_runs
 UNWIND $rows AS key
@@ -366,10 +410,14 @@ WITH c LIMIT $limit
 DELETE c
 RETURN count(*)
 
+// Each node once a month, not each day: it is written anew.
 //// forget_dropped_runs
-MATCH (d:DroppedRun) WHERE d.day < $before
+MATCH (d:DroppedRuns) WHERE any(day IN d.days WHERE day < $before - 30)
 WITH d LIMIT $limit
-DELETE d
+WITH d, d.digests AS digests, d.days AS days
+WITH d, digests, days, [place IN range(0, size(days) - 1) WHERE days[place] >= $before] AS kept
+SET d.digests = [place IN kept | digests[place]], d.days = [place IN kept | days[place]]
+FOREACH (_ IN CASE WHEN size(kept) = 0 THEN [1] ELSE [] END | DELETE d)
 RETURN count(*)
 
 //// drop_records
@@ -383,6 +431,88 @@ RETURN collect(key)
 UNWIND $rows AS key
 MATCH (s:Setting {key: key})
 DELETE s
+
+// Statements that are packed: what they repeat, and when, is in a :PackedTimes
+
+//// set_packed_before
+MATCH (m:Meta {key: 'meshline'})
+SET m.packedBefore = CASE WHEN m.packedBefore > $before THEN m.packedBefore ELSE $before END
+
+//// repeated_scopes
+MATCH (s:ScopeState) WHERE s.id > $after AND s.statements > 1
+WITH s ORDER BY s.id LIMIT $limit
+RETURN collect([s.id, s.statements])
+
+//// old_statements
+UNWIND $scopes AS scope
+CALL (scope) {
+  MATCH (t:Statement) WHERE t.scope = scope[0] AND t.versionKey IS NOT NULL AND t.observedMicros >= scope[1] AND t.observedMicros < $before
+  WITH t ORDER BY t.observedMicros, t.digest, t.version LIMIT $limit
+  RETURN t
+}
+RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros, elementId(t)])
+
+//// stored_run_ids
+UNWIND $ids AS id
+MATCH (r:Run {runIdKey: id})
+RETURN collect(DISTINCT id)
+
+//// scopes_of_kind
+MATCH (s:ScopeState) WHERE s.id > $after
+WITH s ORDER BY s.id LIMIT $limit
+RETURN max(s.id), collect(CASE WHEN s.parts[0] = $kind THEN [s.id, s.parts[1], s.parts[2]] END)
+
+//// delete_nodes
+UNWIND $rows AS node
+MATCH (n) WHERE elementId(n) = node
+DELETE n
+
+//// count_packed
+UNWIND $rows AS row
+MATCH (s:ScopeState {id: row.id})
+SET s.statements = s.statements - row.packed
+
+// The block in which a time is or which is the next after it, and the one before that
+//// blocks_about
+UNWIND $rows AS row
+CALL (row) {
+  MATCH (p:PackedTimes) WHERE p.scope = row[0] AND p.provisional = row[1] AND p.last < row[2]
+  WITH p ORDER BY p.last DESC LIMIT 1
+  RETURN p
+UNION ALL
+  MATCH (p:PackedTimes) WHERE p.scope = row[0] AND p.provisional = row[1] AND p.last >= row[2]
+  WITH p ORDER BY p.last LIMIT 1
+  RETURN p
+}
+RETURN collect([p.scope, p.provisional, p.last, p.first, p.digest, p.times])
+
+//// blocks_within
+UNWIND $rows AS row
+MATCH (p:PackedTimes) WHERE p.scope = row[0] AND p.provisional = row[1] AND p.last >= row[2] AND p.first <= row[3]
+RETURN collect([p.scope, p.provisional, p.last, p.first, p.digest, p.times])
+
+// For each span of times, whether another content was stated in it
+//// parted_spans
+UNWIND range(0, size($rows) - 1) AS number
+CALL (number) {
+  MATCH (t:Statement) WHERE t.scope = $rows[number][0] AND t.versionKey IS NOT NULL
+    AND t.observedMicros > $rows[number][1] AND t.observedMicros < $rows[number][2]
+    AND t.provisional = $rows[number][3] AND t.digest <> $rows[number][4]
+  WITH t LIMIT 1
+  RETURN count(t) AS others
+}
+WITH number, others ORDER BY number
+RETURN collect(others)
+
+//// delete_blocks
+UNWIND $rows AS row
+MATCH (p:PackedTimes {scope: row.scope, provisional: row.provisional, last: row.last})
+DELETE p
+
+//// add_blocks
+UNWIND $rows AS row
+CREATE (p:PackedTimes)
+SET p = row
 
 // The projection for people. Its nodes are written by the projector alone, never by a commit: they share no locks. A :Name exists for every name that was ever stated, and search finds it. It has the
 // labels :Asset and that of its kind while an active statement refers to it.

@@ -12,7 +12,9 @@ from meshline.graph.store.base import Head, PastHeads
 from meshline.graph.store.head_table import HeadTable, format_scope
 from meshline.graph.store.neo4j.connection import Transaction, read_rows, split_into_parts
 from meshline.graph.store.neo4j.cypher import get_cypher
-from meshline.graph.store.neo4j.records import Contents, read_contents
+from meshline.graph.store.neo4j.packed_times import read_newest_times
+from meshline.graph.store.neo4j.records import Contents, read_contents, read_counters
+from meshline.graph.store.packed_times import build_packed_version, find_packed_time, refine_past_heads
 
 _TOMBSTONE = EMPTY.digest.hex()
 
@@ -114,7 +116,7 @@ def read_page(tx: Transaction, after: int, at: int | None) -> tuple[int | None, 
 
 
 def read_past_page(tx: Transaction, after: int, at: int, revision: int) -> tuple[int | None, PastHeads]:
-    """(the last id of the page or None at the end, its scopes as of a time): see `PastReader.iterate_times`."""
+    """(the last id of the page or None at the end, its scopes as of a time): see `PastReader.iterate_times`. Call it under the lock."""
     kept = [ScopeRow(*row) for row in read_rows(tx, get_cypher("page_of_heads"), after=after, limit=PAST_PAGE)]
     unchanged = {k.id: k for k in kept if k.has_content and not k.provisional and k.valid_from <= at and (k.revision or 0) <= revision}
     newest = {k.id: (k.observed, k.version) for k in unchanged.values() if k.observed <= at}
@@ -122,9 +124,11 @@ def read_past_page(tx: Transaction, after: int, at: int, revision: int) -> tuple
     for number, observed, digest, version in read_rows(tx, get_cypher("newest_statements_until"), ids=asked, at=at) if asked else ():
         if digest == unchanged[number].digest:
             newest[number] = observed, max(version, newest[number][1] if number in newest else "")
-    heads = [(number, newest[number][0], k.valid_from, newest[number][1]) for number, k in unchanged.items()]
-    others = [k.id for k in kept if k.id not in unchanged]
-    return (kept[-1].id if len(kept) == PAST_PAGE else None), PastHeads.from_rows(heads, others)
+    rows = [(number, newest[number][0], k.valid_from, newest[number][1]) for number, k in unchanged.items()]
+    heads = PastHeads.from_rows(rows, [k.id for k in kept if k.id not in unchanged])
+    if asked and at < read_counters(tx).packed_before:
+        heads = refine_past_heads(heads, read_newest_times(tx, ((number, 0) for number in asked), at))
+    return (kept[-1].id if len(kept) == PAST_PAGE else None), heads
 
 
 def read_scopes(tx: Transaction, scope_ids: Iterable[int]) -> list[ScopeRow]:
@@ -170,17 +174,19 @@ def select_active(tx: Transaction, kept: Sequence[ScopeRow], at: int | None) -> 
 
 
 def restore_as_of(tx: Transaction, kept: Sequence[ScopeRow], at: int) -> list[ScopeRow]:
-    """These scopes as they were at a time (microseconds); those that were empty are left out."""
+    """These scopes as they were at a time (microseconds); those that were empty are left out. Call it under the lock if the time is before
+    that until which statements may be packed.
+    """
     settled = [k for k in kept if k.has_content and not k.provisional and k.last_observed <= at]
     plain = {k.id for k in settled}
     others = {k.id: k for k in kept if k.id not in plain}
     found = read_observations(tx, {number: k.statements for number, k in others.items()}, at)
-    result = list(settled)
+    restored: list[ScopeRow] = []
     for number, stated in found.items():
         stretch = find_open_interval(list_known_observations(stated, at))
         if stretch is not None and stretch.observation.digest != EMPTY.digest:
             now = stretch.observation
-            result.append(
+            restored.append(
                 others[number]._replace(
                     digest=now.digest.hex(),
                     observed=now.observed_at,
@@ -191,7 +197,19 @@ def restore_as_of(tx: Transaction, kept: Sequence[ScopeRow], at: int) -> list[Sc
                     size=0,
                 )
             )
-    return result
+    return settled + _refine_rows(tx, restored, at)
+
+
+def _refine_rows(tx: Transaction, rows: list[ScopeRow], at: int) -> list[ScopeRow]:
+    """Scopes as of a time with the time at which their content was last observed by then, if that is packed."""
+    if not rows or at >= read_counters(tx).packed_before:
+        return rows
+    newest = read_newest_times(tx, ((row.id, int(row.provisional)) for row in rows), at)
+    packed = [find_packed_time(newest, row.id, int(row.provisional), row.observed) for row in rows]
+    return [
+        row if then is None else row._replace(observed=then, last_observed=then, version=build_packed_version(then))
+        for row, then in zip(rows, packed, strict=True)
+    ]
 
 
 def read_observations(tx: Transaction, counts: Mapping[int, int], until: int | None = None) -> dict[int, set[Observation]]:

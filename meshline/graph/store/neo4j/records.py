@@ -33,15 +33,20 @@ from meshline.graph.store.history import digest_run
 from meshline.graph.store.neo4j.connection import Transaction, WriteQueue, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import format_time, get_cypher
 from meshline.graph.store.neo4j.search_names import compute_digest, compute_id
+from meshline.graph.store.packed_times import BEGINNING
 
 
 class Counters(NamedTuple):
-    """The counters in the :Meta node: the newest revision, and the last id or position of scopes, raw events and journal records."""
+    """The counters in the :Meta node: the newest revision, and the last id or position of scopes, raw events and journal records.
+
+    `packed_before`: the time before which statements may be packed (microseconds).
+    """
 
     revision: int
     scopes: int
     events: int
     records: int
+    packed_before: int
 
 
 def read_counters(tx: Transaction) -> Counters:
@@ -56,7 +61,8 @@ def lock_counters(tx: Transaction) -> Counters:
 def _build_counters(found: Sequence[Any]) -> Counters:
     if not found:
         raise StoreCorrupt("the database contains no meshline store any more: restore a backup, or start meshline again for an empty store")
-    return Counters(*found)
+    revision, scopes, events, records, packed_before = found
+    return Counters(revision, scopes, events, records, BEGINNING if packed_before is None else packed_before)
 
 
 class Neo4jRunReader:

@@ -39,6 +39,7 @@ from meshline.graph.store.neo4j import reader, records
 from meshline.graph.store.neo4j.commit import commit_batch
 from meshline.graph.store.neo4j.connection import ROWS, Address, Connection, Transaction, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import MIGRATIONS, get_cypher
+from meshline.graph.store.neo4j.dropped_runs import move_dropped_runs
 from meshline.graph.store.neo4j.pending_search import PendingContents, read_pending_contents
 from meshline.graph.store.neo4j.projector import Projector, read_projection
 from meshline.graph.store.neo4j.pruner import prune
@@ -86,10 +87,13 @@ class Neo4jStore:
         if schema is not None:
             self._add_digests("scopes_with_version", "set_version_digests", 0)
             self._add_digests("runs_with_parent", "set_parent_digests", "")
+            self._add_digests("runs_without_id_digest", "set_id_digests", "")
+            while self._connection.write(move_dropped_runs):
+                pass
         self._connection.write(lambda tx: run_query(tx, get_cypher("make_meta"), schema=newest))
 
     def _add_digests(self, texts: str, digests: str, first: int | str) -> None:
-        """Add the digests of texts by which schema 5 finds scopes and runs."""
+        """Add the digests of texts by which schemas 5 and 6 find scopes and runs."""
         after = first
         while page := self._connection.read(partial(read_rows, text=get_cypher(texts), after=after, limit=ROWS)):
             rows = [{"of": of, "digest": compute_digest(text)} for of, text in page]
@@ -129,7 +133,9 @@ class Neo4jStore:
             kept = reader.select_active(tx, reader.read_scopes(tx, scope_ids), as_of)
             return reader.read_heads(tx, self._contents, kept)
 
-        return self._read_whole(read) if scope_ids else []
+        if not scope_ids:
+            return []
+        return self._read_whole(read) if as_of is None else self._read_past(read, as_of)
 
     def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         return self._read_whole(lambda tx: reader.read_histories(tx, self._contents, scope_ids)) if scope_ids else {}
@@ -143,6 +149,19 @@ class Neo4jStore:
             return self._connection.read(work)
         except StoreCorrupt:
             return self._connection.read_locked(work)
+
+    def _read_past(self, work: Callable[[Transaction], T], as_of: int) -> T:
+        """Read as of a time: while no process packs, if statements of that time may be packed. A process that begins to pack states its
+        time before, and packs in later transactions.
+        """
+        if as_of >= self._read_packed_before():
+            found = self._read_whole(work)
+            if as_of >= self._read_packed_before():
+                return found
+        return self._connection.read_locked(work)
+
+    def _read_packed_before(self) -> int:
+        return self._connection.read(read_counters).packed_before
 
     def list_changed_scopes(self, since: int) -> Sequence[int]:
         return sorted(number for (number,) in self._connection.read(lambda tx: read_rows(tx, get_cypher("scopes_valid_from"), since=since)))

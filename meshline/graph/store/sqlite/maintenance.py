@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
-from meshline.graph.model import Content
+from meshline.graph.model import Content, Scope
 from meshline.graph.own_files import sync_folder
 from meshline.graph.store.base import Examine, Pruned, Retention, RunRole, StoredRecord
 from meshline.graph.store.compression import compress_bytes, decompress_bytes
+from meshline.graph.store.head_table import format_scope
 from meshline.graph.store.integrity import Check, Findings, find_content_problem
+from meshline.graph.store.packed_times import PACKED_BEFORE, Block
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.connection import Connections, register_functions
 from meshline.graph.store.sqlite.packed_times import count_blocks, list_packed_problems
@@ -331,6 +333,26 @@ def _name_file(part: Path, to: Path, *, overwrite: bool) -> None:
     else:
         os.link(part, to)  # fails if the name exists, unlike a rename
     sync_folder(to.parent)
+
+
+class PackedTimes(NamedTuple):
+    """Packed times of a scope of another store. `block`: its `scope` has no meaning, its content is a digest (16 bytes)."""
+
+    source: str
+    scope: Scope
+    block: Block[bytes]
+
+
+def fill_packed_times(path: str, before: int, packed: Iterable[PackedTimes]) -> None:
+    """Copy the packed times of another store into a new one that has its statements already. `before`: the time before which there may be
+    some (microseconds).
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        register_functions(connection)
+        with _begin_transaction(connection):
+            rows = ((source, format_scope(scope), *block[1:]) for source, scope, block in packed)
+            connection.executemany(MAINTENANCE["copy_packed_times"], rows)
+            connection.execute(SQL["put_setting"], (PACKED_BEFORE, str(before)))
 
 
 def fill_history(path: str, dropped: Iterable[tuple[int, int]], records: Iterable[StoredRecord], last: int) -> None:

@@ -106,6 +106,11 @@ SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL T
 -- name: copy_records
 INSERT INTO journal (position, kind, key, at, deflated, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, crc_journal(?2, ?3, ?4, ?5, ?6));
 
+-- name: copy_packed_times
+INSERT INTO packed_times (scope_id, provisional, last, first, content_id, times, crc)
+SELECT scope_id, ?3, ?4, ?5, content_id, ?7, crc_packed_times(scope_id, ?3, ?4, ?5, content_id, ?7)
+FROM scope JOIN content ON digest = ?6 WHERE scope = ?2 AND source = ?1;
+
 -- name: forget_last_record
 DELETE FROM sqlite_sequence WHERE name = 'journal';
 
