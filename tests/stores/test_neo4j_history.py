@@ -135,22 +135,21 @@ def read_past(store: Store, at: int) -> dict[object, object]:
     return {name: head._replace(version="") for name, head in read_graph(store, at).items()}
 
 
-def test_a_question_beside_packing_misses_no_time(neo4j: Neo4jServer) -> None:
+def test_a_question_about_packed_times_waits_for_who_packs(neo4j: Neo4jServer) -> None:
     """Neo4j shows parts of a transaction: of what is packed, what was removed and not yet the block with its times."""
-    number = 600
-    with closing(Neo4jStore(neo4j.url)) as store, closing(Neo4jStore(neo4j.url)) as other, ThreadPoolExecutor(1) as pool:
-        commit_statements(store, *(build_statement("A", at, version=f"{at}@x") for at in range(number)))
+    with closing(Neo4jStore(neo4j.url)) as store, ThreadPoolExecutor(2) as pool, neo4j.session() as session:
+        commit_statements(store, *(build_statement("A", at, version=f"{at}@x") for at in range(9)))
         (scope,) = (head.scope_id for head in list_heads(store))
-        done = pool.submit(pack, other, number)
-        asked = 0
-        while not done.done() or asked < 20:
-            at = asked * 37 % number
-            (head,) = store.read_heads([scope], at)
-            assert head.observed_at == at
-            ((_, observed_at, _, _),) = read_times(store, at)
-            assert observed_at == at
-            asked += 1
-        assert done.result() == number - 2
+        assert pack(store, 7) == 5
+        with session.begin_transaction() as packing:
+            packing.run(get_cypher("lock")).consume()
+            asked, also = pool.submit(store.read_heads, [scope], 4), pool.submit(read_times, store, 4)
+            assert [head.observed_at for head in store.read_heads([scope], 7)] == [7], "of which nothing is packed"
+            with pytest.raises(TimeoutError):
+                asked.result(0.5)
+            assert not also.done()
+        assert [head.observed_at for head in asked.result(PATIENCE)] == [4]
+        assert also.result(PATIENCE) == [(scope, 4, 0, "@4")]
 
 
 def read_times(store: Store, at: int) -> list[tuple[int, int, int, str]]:
