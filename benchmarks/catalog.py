@@ -20,6 +20,7 @@ from benchmarks import (
     ingest,
     loading,
     memory,
+    neo4j_history,
     neo4j_ingest,
     neo4j_loading,
     neo4j_serving,
@@ -66,6 +67,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         neo4j_loading.BENCHMARK,
         neo4j_ingest.BENCHMARK,
         neo4j_serving.BENCHMARK,
+        neo4j_history.BENCHMARK,
         fan_in.BENCHMARK,
     )
 }

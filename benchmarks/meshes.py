@@ -66,6 +66,19 @@ class Meshes:
         servers.wipe_database(url)
         return url
 
+    def measure_neo4j(self) -> int:
+        """The bytes of the files of the database, which are on this machine. The folder's own server starts anew, for it writes some of
+        what it knows only when it stops.
+        """
+        url = self._neo4j or servers.start_server(self.folder / NEO4J)
+        files = servers.find_data(url) / "databases"
+        if not self._neo4j:
+            self.stop()
+        size = sum(file.stat().st_size for file in files.rglob("*") if file.is_file())
+        if not self._neo4j:
+            servers.start_server(self.folder / NEO4J)
+        return size
+
     def stop(self) -> None:
         """Stop the server, if it is the folder's own."""
         servers.stop_server(self.folder / NEO4J)

@@ -65,6 +65,13 @@ def wipe_database(url: str) -> None:
         opened.run("MATCH (n) CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
 
 
+def find_data(url: str) -> Path:
+    """The folder of the data of a server on this machine."""
+    with open_session(url) as opened:
+        ((folder,),) = opened.run("SHOW SETTINGS YIELD name, value WHERE name = 'server.directories.data' RETURN value").values()
+    return Path(folder)
+
+
 def _find_script(*arguments: str) -> dict[str, object]:
     done = subprocess.run([sys.executable, str(SCRIPTS / "neo4j.py"), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:

@@ -79,7 +79,7 @@ def check(*, store: Store = None, config: Config = None) -> None:
 def _run_checks(store: str | None, config: Path | None, advance: Advance) -> Iterator[Check]:
     from meshline.errors import StoreCorrupt
     from meshline.graph.index.integrity import check_index
-    from meshline.graph.store.factory import find_sqlite_path
+    from meshline.graph.store.factory import find_sqlite_path, list_database_checks
     from meshline.graph.store.integrity import Findings, run_checks
     from meshline.graph.store.sqlite.maintenance import list_file_checks
     from meshline.ingest.mesh import read_stored_rules
@@ -91,6 +91,7 @@ def _run_checks(store: str | None, config: Path | None, advance: Advance) -> Ite
             yield from list_file_checks(str(path), advance)  # first, because a damaged file may not open as a store
         with open_store_at(url, must_exist=True) as opened:
             yield from run_checks(opened, advance)
+            yield from list_database_checks(url)
             yield from check_index(opened, read_stored_rules(opened)[1], advance)
     except StoreCorrupt as error:
         found = Findings("the rest could not be checked")

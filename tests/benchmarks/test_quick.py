@@ -29,7 +29,19 @@ from tests.servers import Neo4jServer
 from tests.sizes import ALL
 
 MESH = Shape(1_000)
-LONG = ("as-of", "capacity", "concurrency", "explorer", "fan-in", "history", "iceberg", "memory", "neo4j-serving", "startup")
+LONG = (
+    "as-of",
+    "capacity",
+    "concurrency",
+    "explorer",
+    "fan-in",
+    "history",
+    "iceberg",
+    "memory",
+    "neo4j-history",
+    "neo4j-serving",
+    "startup",
+)
 
 
 @pytest.fixture(scope="module")

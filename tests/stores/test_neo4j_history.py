@@ -22,6 +22,7 @@ from meshline.graph.store.neo4j import Neo4jStore, pruner
 from meshline.graph.store.neo4j.connection import Address, Connection, run_query
 from meshline.graph.store.neo4j.cypher import get_cypher
 from meshline.graph.store.neo4j.dropped_runs import add_dropped_runs
+from meshline.graph.store.neo4j.packed_times import check_packed_times
 from meshline.graph.store.sqlite import SqliteStore
 from tests.ingest.lineage_events import Event, ingest_groups
 from tests.ingest.test_run_retention import check_only_the_newest_run_stays, check_pruning_changes_no_graph
@@ -157,14 +158,20 @@ def read_times(store: Store, at: int) -> list[tuple[int, int, int, str]]:
         return [row for heads in reader.iterate_times(reader.revision) for row in zip(*heads[:4], strict=True)]
 
 
-def test_damaged_times_are_refused(neo4j: Neo4jServer) -> None:
+def test_damaged_times_are_found_and_refused(neo4j: Neo4jServer) -> None:
     with closing(Neo4jStore(neo4j.url)) as store:
         commit_statements(store, *(build_statement("A", at, version=f"{at}@x") for at in range(9)))
         assert pack(store, 9) == 7
+        commit_statements(store, build_statement("B", 3, scope="other"))
+        check = check_packed_times(neo4j.url)
+        assert (check.looked_at, check.problems) == (1, ())
         with neo4j.session() as session:
+            session.run("MATCH (t:Statement) WHERE t.observedMicros = 0 SET t.observedMicros = 4, t.digest = 'ab'").consume()
+            assert check_packed_times(neo4j.url).problems == ("scope 1: another content was stated between packed times",)
             session.run("MATCH (p:PackedTimes) SET p.times = $times", times=b"\x01\x05").consume()
         with pytest.raises(StoreCorrupt, match="packed times"):
             find_head(store, as_of=4)
+        assert any("cannot be read" in problem for problem in check_packed_times(neo4j.url).problems)
 
 
 def test_many_dropped_runs_are_known_and_forgotten(neo4j: Neo4jServer) -> None:

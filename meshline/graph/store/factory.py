@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 from meshline.errors import InvalidInput, NotFound, require_extra
 from meshline.graph.store.base import Store
+from meshline.graph.store.integrity import Check
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import back_up_file
 
@@ -50,6 +51,14 @@ def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Calla
     if to.exists() and to.samefile(path):
         raise InvalidInput("that is the store itself", str(to))
     return back_up_file(str(path), to, overwrite=overwrite)
+
+
+def list_database_checks(url: str) -> Iterator[Check]:
+    """The checks of a store in Neo4j that are of its kind alone; none for other stores. Safe while other processes write."""
+    if url.partition("://")[0] in NEO4J_SCHEMES:
+        with require_extra(*_NEO4J):
+            from meshline.graph.store.neo4j.packed_times import check_packed_times  # noqa: PLC0415 - an extra
+        yield check_packed_times(url)
 
 
 def find_sqlite_path(url: str) -> Path | None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from typing import NamedTuple
 
 from meshline.graph.model import JOB_OUTPUT, Observation, parse_run_id
-from meshline.graph.store.neo4j.connection import ROWS, Transaction, read_rows, run_in_chunks, run_query
+from meshline.graph.store.integrity import Check, Findings
+from meshline.graph.store.neo4j.connection import ROWS, Address, Connection, Transaction, read_rows, run_in_chunks, run_query
 from meshline.graph.store.neo4j.cypher import get_cypher
 from meshline.graph.store.neo4j.records import lock_counters
 from meshline.graph.store.neo4j.search_names import compute_digest
@@ -27,10 +30,12 @@ from meshline.graph.store.packed_times import (
     Stretch,
     build_packed_version,
     find_newest_times,
+    list_block_problems,
     merge_times,
 )
 
 SCOPES = 5_000  # looked at at once
+CHECKED_AT_ONCE = 500  # scopes
 OLD_ROWS = 2_000  # statements of one step: some hundred milliseconds
 
 
@@ -231,3 +236,32 @@ def _find_blocks_before(
     ]
     parted = run_query(tx, get_cypher("parted_spans"), rows=asked)[0] if asked else ()
     return {number: block.last for (number, block), others in zip(found.items(), parted, strict=True) if not others}
+
+
+def check_packed_times(url: str) -> Check:
+    """Check all packed times of a database. Safe while other processes write, which wait for each page."""
+    found = Findings("packed times: they can be read, ascend, and lie between equal statements")
+    after: int | None = 0
+    with closing(Connection(Address.parse(url))) as connection:
+        while after is not None:
+            after = connection.read_locked(partial(_check_page, after=after, found=found))
+    return found.build_check()
+
+
+def _check_page(tx: Transaction, after: int, found: Findings) -> int | None:
+    """Check the blocks of some scopes; the last of them, None: there are no more."""
+    last, scopes = run_query(tx, get_cypher("blocks_of_scopes"), after=after, limit=CHECKED_AT_ONCE)
+    blocks = [Block[str](*row) for of_scope in scopes for row in sorted(of_scope)]
+    spans = [[block.scope, block.first - 1, block.last + 1, block.provisional > 0, block.content] for block in blocks]
+    parted = run_query(tx, get_cypher("parted_spans"), rows=spans)[0] if spans else ()
+    problems: list[str] = []
+    before: Block[str] | None = None
+    for block, others in zip(blocks, parted, strict=True):
+        problems += list_block_problems(block, before)
+        if others:
+            problems.append(f"scope {block.scope}: another content was stated between packed times")
+        before = block
+    found.count += len(blocks)  # a transaction that fails runs again from its begin
+    for problem in problems:
+        found.add_problem(problem)
+    return last if last is None else int(last)

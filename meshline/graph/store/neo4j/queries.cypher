@@ -491,6 +491,15 @@ UNWIND $rows AS row
 MATCH (p:PackedTimes) WHERE p.scope = row[0] AND p.provisional = row[1] AND p.last >= row[2] AND p.first <= row[3]
 RETURN collect([p.scope, p.provisional, p.last, p.first, p.digest, p.times])
 
+//// blocks_of_scopes
+MATCH (s:ScopeState) WHERE s.id > $after
+WITH s.id AS id ORDER BY id LIMIT $limit
+CALL (id) {
+  MATCH (p:PackedTimes) WHERE p.scope = id AND p.provisional >= 0 AND p.last IS NOT NULL
+  RETURN collect([p.scope, p.provisional, p.last, p.first, p.digest, p.times]) AS blocks
+}
+RETURN max(id), collect(blocks)
+
 // For each span of times, whether another content was stated in it
 //// parted_spans
 UNWIND range(0, size($rows) - 1) AS number
