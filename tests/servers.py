@@ -51,7 +51,9 @@ class Neo4jServer(NamedTuple):
             session.run(
                 "MATCH (n) WHERE NOT n:Meta AND NOT n:Projection CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
             ).consume()
-            session.run("MATCH (m:Meta) SET m.revision = 0, m.scopes = 0, m.events = 0, m.records = 0 REMOVE m.packedBefore").consume()
+            session.run(
+                "MATCH (m:Meta) SET m.revision = 0, m.scopes = 0, m.events = 0, m.records = 0 REMOVE m.packedBefore, m.changeTimes, m.changeTimesTo"
+            ).consume()
             session.run("MATCH (p:Projection) SET p.revision = 0").consume()
 
     def stop(self) -> None:

@@ -24,6 +24,7 @@ from meshline.graph.past_index import PastIndexes, Stating, check_reading, find_
 from meshline.graph.store.base import Batch, Changes, Head, PastReader, RunReader, Store
 
 SPARE_NUMBERS = 2**26  # of the index, left for commits of other processes, and for statements that a rename has rewritten
+PAST_TRIES = 3  # to read the graph of a past time while others commit what is about it
 SPARE_NODES = 100_000  # unused nodes that the index may have (or a quarter of all nodes) before it is reloaded
 
 
@@ -319,10 +320,11 @@ class LiveGraph:
             stating = now.ownership.list_all_scopes_stating()
 
         def load(until: float) -> tuple[LineageIndex, Stating]:
-            with self.store.open_past(as_of) as past:
-                index = self._map_past(past, as_of, at, digests, until)
-                if index is None:
-                    index = _build_index(check_reading(past.iterate_heads(), until), past.revision, as_of, self.precedence)
+            index, is_whole = self._read_past(as_of, at, digests, until)
+            for _ in range(PAST_TRIES - 1):
+                if is_whole:
+                    break
+                index, is_whole = self._read_past(as_of, at, digests, until)
             then = index.ownership.list_all_scopes_stating()
             index.known_later = find_known_later(self.store, stating, then)
             return index, then
@@ -331,6 +333,14 @@ class LiveGraph:
         if found.revision > self.index.revision:  # so that an answer about both is of one revision
             self._follow()
         return found
+
+    def _read_past(self, as_of: int, known: int, digests: Digests, deadline: float) -> tuple[LineageIndex, bool]:
+        """The index as of a time, and whether all of it is of its revision."""
+        with self.store.open_past(as_of) as past:
+            index = self._map_past(past, as_of, known, digests, deadline)
+            if index is None:
+                index = _build_index(check_reading(past.iterate_heads(), deadline), past.revision, as_of, self.precedence)
+            return index, past.is_of_one_revision()
 
     def _map_past(self, past: PastReader, as_of: int, known: int, digests: Digests, deadline: float) -> LineageIndex | None:
         """The index as of a time, made of the file; None if there is none, or reading all takes less."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from meshline.graph.model import AssetFact, build_column_key
-from meshline.graph.store.base import Batch, RawEvent, RunReader, Store
+from meshline.graph.store.base import Batch, RawEvent, Record, RunReader, Store
 from tests.stores.commits_contract import CommitContract
 from tests.stores.journal_contract import JournalContract, append_records, build_record, list_records
 from tests.stores.records_contract import P1, RecordContract, build_pair, build_run, build_run_key, find_siblings, put_runs
@@ -37,6 +37,14 @@ class DurableStoreContract(StoreContract):
     @pytest.fixture
     def store(self, open_handle: Callable[[], Store]) -> Store:
         return open_handle()
+
+    def test_changes_state_since_when_the_graph_is_another(self, store: Store) -> None:
+        for at in (5, 3, 9):
+            commit_statements(store, build_statement("A", at))
+        store.commit(lambda _: Batch(raw=[RawEvent("s", 1, b"{}")]))
+        store.commit(lambda _: Batch(journal=[Record("kind", "", 1, b"{}")]))
+        assert [store.read_changes(since).earliest for since in range(3)] == [3, 3, 9]
+        assert store.read_changes(3).earliest == 2**63 - 1
 
     def test_committed_statements_remain_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
         commit_statements(

@@ -318,3 +318,6 @@ class _PastReader:
 
     def read_heads(self, scope_ids: Sequence[int]) -> Sequence[Head]:
         return self._store.read_heads(scope_ids, self._as_of)
+
+    def is_of_one_revision(self) -> bool:
+        return True

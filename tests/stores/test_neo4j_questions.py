@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 
 import pytest
@@ -12,11 +12,14 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Facts, build_column_key, from_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Run, RunKey
-from meshline.graph.store.neo4j import Neo4jStore
+from meshline.graph.store.neo4j import Neo4jStore, reader
+from meshline.graph.store.neo4j.reader import ScopeRow
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.run_state import RunState, encode_state
+from tests.index.heads import build_flow, state_lineage
 from tests.queries import mesh
 from tests.servers import Neo4jServer
+from tests.stores.statements import build_statement, commit_statements
 
 
 def build_run(run_id: str, at: int, completed: int | None = None, failed: int | None = None) -> Run:
@@ -66,3 +69,43 @@ def test_answers_are_those_of_sqlite(executors: list[Executor], question: str, p
     assert "errors" not in first, first
     assert part in str(first)
     assert first == second
+
+
+def test_changes_of_another_version_do_not_state_since_when_the_graph_is_another(neo4j: Neo4jServer) -> None:
+    """Or of too many commits."""
+    with closing(Neo4jStore(neo4j.url)) as store:
+        for at in (5, 3, 9):
+            commit_statements(store, build_statement("A", at))
+        with neo4j.session() as session:
+            session.run("MATCH (m:Meta) SET m.changeTimes = m.changeTimes[1..]").consume()
+            assert [store.read_changes(since).earliest for since in range(3)] == [None, 3, 9]
+            session.run("MATCH (m:Meta) SET m.revision = m.revision + 1").consume()
+        assert [store.read_changes(since).earliest for since in range(3)] == [None, None, None]
+        commit_statements(store, build_statement("A", 7))
+        assert [store.read_changes(since).earliest for since in range(2, 5)] == [None, None, 7]
+
+
+@pytest.mark.parametrize("late", [4, 20], ids=["about that time", "about a later time"])
+def test_the_graph_of_a_past_time_is_of_one_revision(neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch, late: int) -> None:
+    """Statements that are committed between two batches are in both or in none."""
+    monkeypatch.setattr(reader, "PAGE", 1)
+    names = ("a", "b", "c")
+    with closing(Neo4jStore(neo4j.url)) as store, closing(Neo4jStore(neo4j.url)) as other:
+        commit_statements(store, *(state_lineage(build_flow(f"{name}.x", "t.x"), scope=name, at=1) for name in names))
+        graph = LiveGraph.open(store)
+        split, pages = reader.split_by_size, 0
+
+        def commit_after_the_first(kept: Sequence[ScopeRow]) -> Iterator[list[ScopeRow]]:
+            nonlocal pages
+            pages += 1
+            if pages == 1:
+                new = [state_lineage(build_flow(f"{name}.y", "t.y"), scope=name, at=late) for name in names]
+                commit_statements(other, *new)
+            return split(kept)
+
+        monkeypatch.setattr(reader, "split_by_size", commit_after_the_first)
+        found = graph.get_index(5)
+        monkeypatch.undo()
+        expected = LiveGraph.open(store).get_index(5)
+        assert found.dump() == expected.dump()
+        assert pages == (8 if late < 5 else 4)

@@ -288,7 +288,7 @@ class RunReader(Protocol):
 class PastReader(Protocol):
     """Reads the graph as of one time, at one revision of the store.
 
-    Over Neo4j each batch is a snapshot, of that revision or a later one.
+    Over Neo4j each batch is a snapshot, of that revision or a later one: see `is_of_one_revision`.
     """
 
     @property
@@ -307,6 +307,12 @@ class PastReader(Protocol):
 
     def read_heads(self, scope_ids: Sequence[int]) -> Sequence[Head]:
         """Read the heads of these scopes. Empty scopes are left out."""
+        ...
+
+    def is_of_one_revision(self) -> bool:
+        """True if all that was read is of `revision`. False: something about that time or an earlier one may have been committed
+        meanwhile, and may be in a part of it.
+        """
         ...
 
 

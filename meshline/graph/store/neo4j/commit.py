@@ -196,11 +196,11 @@ def commit_batch(tx: Transaction, contents: Contents, build: Callable[[RunReader
     index_events(tx, batch.indexed_events)
     records = append_records(tx, batch.journal, before.records)
     changed = bool(turns or runs_changed or batch.raw)
+    earliest = min((o.observed_at for turn in turns for o in turn.removed | turn.added), default=END_OF_TIME)
     if changed or records > before.records:
         after = before._replace(revision=before.revision + changed, scopes=scopes, events=before.events + len(batch.raw), records=records)
-        run_query(tx, get_cypher("set_counters"), **after._asdict())
-    times = (observation.observed_at for turn in turns for observation in turn.removed | turn.added)
-    return Changes(before.revision + changed, heads, min(times, default=END_OF_TIME))
+        run_query(tx, get_cypher("set_counters"), **after._asdict(), before=before.revision, earliest=earliest)
+    return Changes(before.revision + changed, heads, earliest)
 
 
 def _write_updates(

@@ -76,7 +76,17 @@ RETURN m.revision, m.scopes, m.events, coalesce(m.records, 0), m.packedBefore
 
 //// set_counters
 MATCH (m:Meta {key: 'meshline'})
-SET m.revision = $revision, m.scopes = $scopes, m.events = $events, m.records = $records
+SET m.revision = $revision, m.scopes = $scopes, m.events = $events, m.records = $records,
+  m.changeTimes = CASE
+    WHEN $revision = $before THEN m.changeTimes
+    WHEN m.changeTimesTo = $before THEN (m.changeTimes + $earliest)[-256..]
+    ELSE [$earliest] END,
+  m.changeTimesTo = CASE WHEN $revision = $before THEN m.changeTimesTo ELSE $revision END
+
+// The earliest times of what the last commits stated or withdrew, up to a revision
+//// change_times
+MATCH (m:Meta {key: 'meshline'})
+RETURN m.revision, m.changeTimesTo, m.changeTimes
 
 //// setting
 OPTIONAL MATCH (s:Setting {key: $key})

@@ -65,6 +65,17 @@ def _build_counters(found: Sequence[Any]) -> Counters:
     return Counters(revision, scopes, events, records, BEGINNING if packed_before is None else packed_before)
 
 
+def find_earliest_change(tx: Transaction, since: int) -> tuple[int, int | None]:
+    """The newest revision, and the earliest time of what commits after another revision stated or withdrew (microseconds); None: it is not
+    known any more.
+    """
+    revision, known_to, times = run_query(tx, get_cypher("change_times"))
+    number = max(revision - since, 0)
+    if not number:
+        return revision, END_OF_TIME
+    return revision, min(times[-number:]) if known_to == revision and number <= len(times) else None
+
+
 class Neo4jRunReader:
     """Reads for the builder of a batch, in its transaction."""
 

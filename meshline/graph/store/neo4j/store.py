@@ -43,7 +43,7 @@ from meshline.graph.store.neo4j.dropped_runs import move_dropped_runs
 from meshline.graph.store.neo4j.pending_search import PendingContents, read_pending_contents
 from meshline.graph.store.neo4j.projector import Projector, read_projection
 from meshline.graph.store.neo4j.pruner import prune
-from meshline.graph.store.neo4j.records import Contents, read_counters, read_journal, read_raw_events, read_runs
+from meshline.graph.store.neo4j.records import Contents, find_earliest_change, read_counters, read_journal, read_raw_events, read_runs
 from meshline.graph.store.neo4j.search_names import build_lucene_choice, build_lucene_query, compute_digest
 
 T = TypeVar("T")
@@ -125,8 +125,10 @@ class Neo4jStore:
     def read_changes(self, since: int) -> Changes:
         if (now := self.read_revision()) <= since:
             return Changes(now, [])
-        revision, kept = self._connection.read_locked(lambda tx: (_read_revision(tx), reader.read_scopes_since(tx, since)))
-        return Changes(revision, self._connection.read(lambda tx: reader.read_heads(tx, self._contents, kept)))
+        (revision, earliest), kept = self._connection.read_locked(
+            lambda tx: (find_earliest_change(tx, since), reader.read_scopes_since(tx, since))
+        )
+        return Changes(revision, self._connection.read(lambda tx: reader.read_heads(tx, self._contents, kept)), earliest)
 
     def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         def read(tx: Transaction) -> list[Head]:
@@ -266,7 +268,9 @@ class Neo4jStore:
 
 
 class _PastReader:
-    """Reads the graph as of one time; each batch is a snapshot, as of `Neo4jStore.iterate_heads`."""
+    """Reads the graph as of one time; each batch is a snapshot, as of `Neo4jStore.iterate_heads`. What was committed meanwhile about later
+    times does not show in any of them.
+    """
 
     def __init__(self, store: Neo4jStore, connection: Connection, as_of: int) -> None:
         self._store = store
@@ -285,6 +289,10 @@ class _PastReader:
 
     def read_heads(self, scope_ids: Sequence[int]) -> Sequence[Head]:
         return self._store.read_heads(scope_ids, self._as_of)
+
+    def is_of_one_revision(self) -> bool:
+        _, earliest = self._connection.read_locked(partial(find_earliest_change, since=self.revision))
+        return earliest is not None and earliest > self._as_of
 
 
 def _read_revision(tx: Transaction) -> int:

@@ -225,6 +225,9 @@ class _PastReader:
     def read_heads(self, scope_ids: Sequence[int]) -> Sequence[Head]:
         return refine_heads(self._connection, reader.read_heads_as_of(self._connection, scope_ids, self._as_of), self._as_of)
 
+    def is_of_one_revision(self) -> bool:
+        return True
+
 
 def _check_order(after: int, positions: Sequence[int]) -> None:
     """Raises StoreCorrupt if the positions do not ascend: a caller that pages by the last one would never end."""
