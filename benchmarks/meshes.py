@@ -67,7 +67,7 @@ class Meshes:
         return url
 
     def measure_neo4j(self) -> int:
-        """The bytes of the files of the database, which are on this machine. The folder's own server starts anew, for it writes some of
+        """The bytes of the files of the database, which are on this machine. The folder's own server starts again, for it writes some of
         what it knows only when it stops.
         """
         url = self._neo4j or servers.start_server(self.folder / NEO4J)

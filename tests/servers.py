@@ -52,7 +52,8 @@ class Neo4jServer(NamedTuple):
                 "MATCH (n) WHERE NOT n:Meta AND NOT n:Projection CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
             ).consume()
             session.run(
-                "MATCH (m:Meta) SET m.revision = 0, m.scopes = 0, m.events = 0, m.records = 0 REMOVE m.packedBefore, m.changeTimes, m.changeTimesTo"
+                "MATCH (m:Meta) SET m.revision = 0, m.scopes = 0, m.events = 0, m.records = 0 "
+                "REMOVE m.packedBefore, m.changeTimes, m.changeTimesTo"
             ).consume()
             session.run("MATCH (p:Projection) SET p.revision = 0").consume()
 

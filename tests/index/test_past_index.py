@@ -246,6 +246,7 @@ def test_a_past_is_of_one_revision(store: SqliteStore, path: Path, monkeypatch: 
             self._past = past
             self.revision = past.revision
             self.iterate_heads, self.iterate_times = past.iterate_heads, past.iterate_times
+            self.is_of_one_revision = past.is_of_one_revision
 
         def read_heads(self, scope_ids: Sequence[int]) -> Sequence[Head]:
             commit_statements(graph, *state_both(2, 12))

@@ -420,7 +420,7 @@ WITH c LIMIT $limit
 DELETE c
 RETURN count(*)
 
-// Each node once a month, not each day: it is written anew.
+// Each node once a month, not each day: it is written again.
 //// forget_dropped_runs
 MATCH (d:DroppedRuns) WHERE any(day IN d.days WHERE day < $before - 30)
 WITH d LIMIT $limit
