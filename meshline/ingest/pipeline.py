@@ -139,7 +139,7 @@ class Pipeline:
         self._arrived = threading.Condition(self._lock)  # notified when `_wanted` events wait: each notification costs a switch of threads
         self._room = threading.Condition(self._lock)
         self._wanted = 1
-        self._last = 0  # events in the last group
+        self._expected = 0  # events that the next group may have: those that waited when the last was durable, and as many as it had
         self._took = 0.0  # seconds that the last commit took
         prepare_struct_types()
         self._writer = threading.Thread(target=self._write_groups, name="meshline-writer", daemon=True)
@@ -263,7 +263,6 @@ class Pipeline:
                     break
                 group.append(self._queue.popleft())
                 self._bytes -= len(group[-1].received.body)
-            self._last = len(group)
             self._room.notify_all()
             return group
 
@@ -277,13 +276,14 @@ class Pipeline:
             return waiting
 
     def _wait_for_group(self) -> None:
-        """Wait for as many events as the last group had, but no longer than the last commit took.
+        """Wait for the events that are expected, but no longer than the last commit took.
 
         The senders of the last group are about to send again. To begin with the first of their events would mean
-        twice as many commits, half of them with one event. A single sender never waits.
+        twice as many commits, half of them with one event; to begin with those that came during the last commit, two halves in turns.
+        A single sender never waits.
         """
         until = time.perf_counter() + min(self._took, PATIENCE)
-        self._wanted = min(self._last, self._limits.waiting, self._limits.group)
+        self._wanted = min(self._expected, self._limits.waiting, self._limits.group)
         while len(self._queue) < self._wanted and self._bytes < self._limits.group_bytes and not self._closed:
             left = until - time.perf_counter()
             if left <= 0:
@@ -318,6 +318,7 @@ class Pipeline:
         else:
             self._took = time.perf_counter() - begun
             self._notify_observer(received, batch, changes)
+            self._expected = len(group) + len(self._queue)
             _deliver_answers([(waiting.answer, Accepted(changes.revision, waiting.received.event.warnings)) for waiting in group])
         return True
 

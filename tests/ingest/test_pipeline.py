@@ -203,6 +203,20 @@ def test_a_group_that_is_not_followed_by_as_many_delays_no_event() -> None:
         assert pipeline.submit(build_body(7)).result(30).revision == 4
 
 
+def test_what_came_during_a_commit_waits_for_the_senders_of_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshline.ingest.pipeline.PATIENCE", 30)
+    gate = Gate()
+    with run_pipeline(gate) as pipeline:
+        first, other = hold_writer(gate, pipeline), pipeline.submit(build_body(1))
+        time.sleep(0.5)  # so long takes the commit, and may the next one wait
+        gate.open.set()
+        assert first.result(30).revision == 1
+        time.sleep(0.02)  # its sender makes the next event
+        again = pipeline.submit(build_body(2))
+        assert [other.result(30).revision, again.result(30).revision] == [2, 2]
+    assert gate.sizes == [1, 2]
+
+
 def test_many_clients_of_one_loop() -> None:
     gate = Gate()
 
