@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import TypeAlias
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshline.api import explorer
 from meshline.api.addresses import Address, AddressRoute, AddressTable
 from meshline.api.auth import AuthMiddleware
 from meshline.api.errors import handle_http_error, handle_known_error
 from meshline.api.etags import ETags
-from meshline.api.explorer import ROUTES, answer_unknown_address, get_asset, get_home, get_shell, load_page, visit_graphql
+from meshline.api.explorer import ROUTES, answer_http_error, get_asset, get_home, get_shell, load_page, visit_graphql
 from meshline.api.front_page import build_front_page
 from meshline.api.graphql import Bounds
 from meshline.api.graphql.context import Observer, RequestRecord
@@ -93,6 +97,43 @@ ADDRESSES = (
 QUIET = ("/healthz", "/readyz", "/metrics")  # paths that monitoring requests all the time
 
 
+HttpErrorHandler: TypeAlias = Callable[[Request, HTTPException], Awaitable[Response]]
+
+
+class _Application(Starlette):
+    """Calls the addresses from within the middleware at once: Starlette's own layers around it would find the one route again, and answer
+    errors that the outermost middleware answers. `answer_http_error`: for HTTPException.
+    """
+
+    def __init__(
+        self,
+        table: AddressTable,
+        middleware: Sequence[Middleware],
+        answer_http_error: HttpErrorHandler,
+        lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+    ) -> None:
+        self._route = AddressRoute(table)
+        self._answer_http_error = answer_http_error
+        super().__init__(routes=[self._route], middleware=middleware, lifespan=lifespan)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        app: ASGIApp = self._answer_request
+        for layer, arguments, options in reversed(self.user_middleware):
+            app = layer(app, *arguments, **options)
+        return app
+
+    async def _answer_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.router(scope, receive, send)
+            return
+        try:
+            await self._route.handle(scope, receive, send)
+        except MeshlineError as error:
+            await (await handle_known_error(Request(scope, receive), error))(scope, receive, send)
+        except HTTPException as error:
+            await (await self._answer_http_error(Request(scope, receive), error))(scope, receive, send)
+
+
 BODIES = 4
 BODY_SECONDS = 60.0  # that a large body may wait in the queue
 QUESTIONS, CHECKS, EXPORTS = 4, 2, 1  # at the same time: the locks of graph and interpreter allow one anyway, the others wait for the store
@@ -131,9 +172,9 @@ def create_app(
         readers=pool,
     )
 
-    app = Starlette(
-        routes=[AddressRoute(table)],
-        middleware=[
+    app = _Application(
+        table,
+        [
             Middleware(RequestContextMiddleware, metrics=metrics, table=table, quiet=QUIET),
             Middleware(GzipMiddleware),
             Middleware(
@@ -149,8 +190,8 @@ def create_app(
                 introspector=build_introspector(settings, issuer),
             ),
         ],
-        exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error, 404: answer_unknown_address},
-        lifespan=_build_lifespan(service),
+        answer_http_error,
+        _build_lifespan(service),
     )
     _set_question_state(app, settings, service, endpoint, etags, rules)
     app.state.readers = pool
@@ -173,11 +214,11 @@ def create_reader_app(setup: ReaderSetup, link: ReaderLink, end: Callable[[], No
     endpoint = _build_endpoint(settings, lambda query: _report_query(link, query), rules, None)
     service = ReaderService(setup, link, NullObserver(), endpoint.open_graph, end)
 
-    app = Starlette(
-        routes=[AddressRoute(table)],
-        middleware=[Middleware(HandoverMiddleware, table=table, service=service, rules=rules), Middleware(GzipMiddleware)],
-        exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error},
-        lifespan=_build_lifespan(service),
+    app = _Application(
+        table,
+        [Middleware(HandoverMiddleware, table=table, service=service, rules=rules), Middleware(GzipMiddleware)],
+        handle_http_error,
+        _build_lifespan(service),
     )
     _set_question_state(app, settings, service, endpoint, ETags(setup.etag_key), rules)
     app.state.forwarder = None

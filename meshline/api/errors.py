@@ -213,9 +213,8 @@ async def handle_known_error(request: Request, error: Exception) -> Response:
     return build_error_response(error, request.scope)
 
 
-async def handle_http_error(request: Request, error: Exception) -> Response:
-    """Starlette's own 404 and 405."""
-    assert isinstance(error, HTTPException)
+async def handle_http_error(request: Request, error: HTTPException) -> Response:
+    """The response to a request for an address that is none (404), or that has nothing for its method (405)."""
     if is_marquez(request.scope):
         body = encode_message(error.status_code, error.detail)
     else:

@@ -122,10 +122,10 @@ def get_file(request: Request, name: str) -> PageFile:
     return found
 
 
-async def answer_unknown_address(request: Request, error: Exception) -> Response:
-    """Starlette's handler for 404: people who open an address that is none see the page, which states that and has the search."""
+async def answer_http_error(request: Request, error: HTTPException) -> Response:
+    """404 and 405: people who open an address that is none see the page, which states that and has the search."""
     asked_by_person = request.method == "GET" and HTML in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
-    if asked_by_person and SHELL in request.app.state.page:
+    if error.status_code == 404 and asked_by_person and SHELL in request.app.state.page:
         return get_file(request, SHELL).build_response(request, 404)
     return await handle_http_error(request, error)
 
