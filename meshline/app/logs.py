@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -22,7 +23,7 @@ def configure_logs(level: str, form: Literal["text", "json"], stream: TextIO | N
     """Let this process log to standard error. Only for a server process, which owns its logging. `process`: the name of one beside the
     server, which its records contain.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = LineHandler(stream or sys.stderr)
     handler.addFilter(_identify)
     if process:
         handler.addFilter(partial(_name_process, process))
@@ -33,6 +34,47 @@ def configure_logs(level: str, form: Literal["text", "json"], stream: TextIO | N
     for name in _LIBRARIES:  # only their warnings: requests are logged by meshline itself
         logging.getLogger(name).setLevel("WARNING" if level == "info" else level.upper())
     logging.getLogger("uvicorn.error").addFilter(_is_news)
+
+
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes the records of an event loop together at the end of its turn, before later ones of any thread; warnings and what other
+    threads log at once. Each write is a call of the system, for which a thread gives the interpreter away.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []  # that are not written yet
+        self._due: asyncio.AbstractEventLoop | None = None  # the loop that will write them
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record) + self.terminator)
+            loop = _find_loop() if record.levelno < logging.WARNING else None
+            if loop is None:
+                self.flush()
+            elif self._due is not loop:
+                self._due = loop
+                loop.call_soon(self.flush)
+        except Exception:  # noqa: BLE001 - as of logging: what cannot be logged must not fail what logs it
+            self.handleError(record)
+
+    def flush(self) -> None:
+        self.acquire()
+        try:
+            lines, self._lines, self._due = self._lines, [], None
+            if lines:
+                self.stream.write("".join(lines))
+            super().flush()
+        finally:
+            self.release()
+
+
+def _find_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _is_news(record: logging.LogRecord) -> bool:

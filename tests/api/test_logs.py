@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -48,8 +50,14 @@ def log_to(stream: io.StringIO, form: Any = "json", level: str = "info") -> Iter
 def lines() -> Iterator[Lines]:
     """The JSON log so far."""
     stream = io.StringIO()
+
+    def read_lines() -> list[dict[str, Any]]:
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        return [json.loads(line) for line in stream.getvalue().splitlines()]
+
     with log_to(stream):
-        yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+        yield read_lines
 
 
 def select_requests(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -123,6 +131,59 @@ def build_record(message: str, **details: object) -> logging.LogRecord:
     setattr(made, DETAILS, details)
     made.request_id = "r1"
     return made
+
+
+class Stream(io.StringIO):
+    """A stream that remembers each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append(" ".join(line.rpartition(": ")[2] for line in text.splitlines()))
+        return super().write(text)
+
+
+def test_records_of_one_turn_of_an_event_loop_are_written_together() -> None:
+    stream, log = Stream(), logging.getLogger("a.b")
+
+    async def run_turns() -> None:
+        log.info("one")
+        log.info("two")
+        await asyncio.sleep(0)
+        log.info("three")
+        log.warning("four")  # at once, after what came before it
+        assert stream.writes == ["one two", "three four"]
+        log.info("five")
+        thread = threading.Thread(target=log.info, args=("six",))
+        thread.start()
+        thread.join()
+        assert stream.writes[2:] == ["five six"]
+        log.info("seven")
+
+    with log_to(stream, "text"):
+        asyncio.run(run_turns())
+        log.info("eight")
+    assert stream.writes[3:] == ["seven", "eight"]
+
+
+def test_what_a_closed_loop_has_not_written_comes_first() -> None:
+    stream, log = Stream(), logging.getLogger("a.b")
+
+    async def log_late(text: str) -> None:
+        log.info(text)
+        asyncio.get_running_loop().stop()  # before its next turn
+
+    with log_to(stream, "text"):
+        for text in ("one", "two"):
+            loop = asyncio.new_event_loop()
+            task = loop.create_task(log_late(text))
+            loop.run_forever()
+            assert task.done()
+            loop.close()
+        logging.getLogger().handlers[0].flush()
+    assert stream.writes == ["one two"]
 
 
 def test_text() -> None:

@@ -57,6 +57,7 @@ NAMED_BY_OTHERS = {
     *("connection_made", "data_received", "connection_lost"),  # asyncio.Protocol
     *("on_message_begin", "on_header", "on_headers_complete", "on_body", "on_message_complete"),  # httptools
     *("startup", "shutdown"),  # uvicorn.Server
+    "emit",  # logging.Handler
     "_config_headers",
     "predict",  # mlflow.pyfunc.PythonModel
 }  # the entry point, and what libraries call
