@@ -2,10 +2,12 @@ import contextlib
 import functools
 import gc
 import importlib
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
+import httpx
 import pytest
 import typer.main
 from hypothesis import HealthCheck, Phase, settings
@@ -84,6 +86,14 @@ def usual_collections() -> Iterator[None]:
     """Applications in this process leave its garbage collector alone: a full collection at the start of each, in a heap
     that contains all tests, took a third of the run. Servers in processes of their own collect seldom, as for users."""
     with mock.patch.multiple("meshline.app.service", collect_seldom=mock.DEFAULT, collect_as_usual=mock.DEFAULT):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patient_requests() -> Iterator[None]:
+    """Tests wait for an answer for a minute, and not for the five seconds of httpx, in which a loaded machine may not have one."""
+    usual = inspect.signature(httpx.get).parameters["timeout"].default
+    with mock.patch.multiple(usual, connect=60.0, read=60.0, write=60.0, pool=60.0):
         yield
 
 

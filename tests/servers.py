@@ -90,7 +90,7 @@ def wait_until_ready(process: subprocess.Popen[bytes] | ForkedProgram, address: 
     end = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < end:
         try:
-            with urllib.request.urlopen(address, timeout=30):
+            with urllib.request.urlopen(address, timeout=60):
                 return
         except OSError:
             time.sleep(0.1)

@@ -123,7 +123,7 @@ def serve_application(build_settings: Callable[[str], dict[str, object]], port: 
             yield url
         finally:
             server.should_exit = True
-            serving.join(30)
+            serving.join(60)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ ASK = 'mutation { requestAccess(asset: "%s", purpose: "a model", kind: DATA, for
 
 
 def wait_posted(receiver: Receiver, count: int) -> list[dict[str, Any]]:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while len(receiver.posted) < count:
         assert time.monotonic() < end, "not sent"
         time.sleep(0.02)

@@ -49,16 +49,16 @@ def test_aliases_count_at_every_spread() -> None:
 def test_fragments_that_spread_fragments_take_no_exponential_time() -> None:
     fragments = " ".join(f"fragment f{n} on Asset {{ a: domain {{ ...f{n + 1} }} b: domain {{ ...f{n + 1} }} }}" for n in range(60))
     query = f"{{ node(id: 1) {{ ...f0 }} }} {fragments} fragment f60 on Asset {{ id }}"
-    began = time.monotonic()
+    began = time.thread_time()
     assert len(list_refusals(query)) == 2
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_cycles_end() -> None:
     """The server's own rules refuse them; this one ends, and counts the fields of a fragment once."""
     query = "{ node(id: 1) { ...a } } fragment a on Asset { domain { ...b } } fragment b on Asset { domain { ...a } }"
-    began = time.monotonic()
+    began = time.thread_time()
     assert list_refusals(query) == []
     (error, *_) = validate(SCHEMA._schema, parse(query, no_location=True))
     assert error.message == "Cannot spread fragment 'a' within itself via 'b'."
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1

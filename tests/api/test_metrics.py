@@ -138,14 +138,14 @@ def test_waiting_events_are_counted(client: TestClient, monkeypatch: pytest.Monk
     pipeline = client.app.state.service.resources.pipeline  # type: ignore[attr-defined]
     bodies = [client.post("/nothing", json=build_event(n)).request.content for n in range(4)]
     first = pipeline.submit(bodies[0])
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while read_metrics(client).get_value("queue_events") != 0:
         assert time.monotonic() < end
     others = [pipeline.submit(body) for body in bodies[1:]]
     found = read_metrics(client)
     assert (found.get_value("queue_events"), found.get_value("queue_bytes")) == (3, sum(map(len, bodies[1:])))
     wait = False
-    assert all(future.result(timeout=30) for future in [first, *others])
+    assert all(future.result(timeout=60) for future in [first, *others])
     assert read_metrics(client).get_value("queue_events") == 0
 
 

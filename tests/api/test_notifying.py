@@ -76,12 +76,12 @@ def run_notifying_server(store: Path, smtp: str, **more: str) -> Iterator[tuple[
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
         assert process.stderr is not None
         process.stderr.close()
 
 
-def wait_until(true: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "too late"
@@ -109,7 +109,7 @@ def list_change_mails(box: Mailbox) -> list[EmailMessage]:
 
 def put_mesh(address: str) -> None:
     answer = httpx.put(
-        f"{address}/api/v1/mesh", content=MESH, headers={"Content-Type": "application/yaml"}, timeout=30
+        f"{address}/api/v1/mesh", content=MESH, headers={"Content-Type": "application/yaml"}, timeout=60
     )  # the first text waits until processes can be forked
     assert answer.status_code < 300, answer.text
 

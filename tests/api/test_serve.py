@@ -35,11 +35,17 @@ except MeshlineError as error:
 """
 
 
+RESERVED: list[socket.socket] = []  # bound for as long as this process runs: nothing else on the machine is given these ports
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port for a server of a test, which may listen there, for it sets SO_REUSEADDR, too."""
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", 0))
+    RESERVED.append(probe)
+    port: int = probe.getsockname()[1]
+    return port
 
 
 @contextmanager
@@ -57,7 +63,7 @@ def post_json(port: int, path: str, body: object = None) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -88,7 +94,7 @@ def test_it_stops_at_a_signal_and_keeps_everything(tmp_path: Path) -> None:
         wait_for_answer(port, "/readyz")
         assert post_json(port, "/api/v1/lineage", build_event())[0] == 201
         running.send_signal(signal.SIGTERM)
-        assert running.wait(timeout=30) in (0, -signal.SIGTERM)
+        assert running.wait(timeout=60) in (0, -signal.SIGTERM)
     with run_process(store, port):
         wait_for_answer(port, "/readyz")
         assert count_datasets(port) == 2
@@ -101,7 +107,7 @@ def test_acknowledged_events_survive_a_kill(tmp_path: Path) -> None:
         for n in range(5):
             assert post_json(port, "/api/v1/lineage", build_event(n))[0] == 201
         running.kill()
-        running.wait(timeout=30)
+        running.wait(timeout=60)
     with run_process(store, port):
         wait_for_answer(port, "/readyz")
         jobs = post_json(port, "/graphql", {"query": "{ jobs { totalCount } }"})[1]["data"]["jobs"]["totalCount"]
@@ -150,9 +156,9 @@ def test_events_acknowledged_under_load_remain_after_sigterm(tmp_path: Path) -> 
         while not all(len(poster.acknowledged) > 3 for poster in posters):
             time.sleep(0.01)
         running.send_signal(signal.SIGTERM)
-        assert running.wait(timeout=30) in (0, -signal.SIGTERM)
+        assert running.wait(timeout=60) in (0, -signal.SIGTERM)
         for poster in posters:
-            poster.join(30)
+            poster.join(60)
     acknowledged = {f"job{number}" for poster in posters for number in poster.acknowledged}
     with run_process(store, port):
         wait_for_answer(port, "/readyz")
@@ -173,14 +179,15 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         wait_for_answer(port, "/readyz")
         assert post_json(port, "/api/v1/lineage", build_event())[0] == 201
         with socket.create_connection(("127.0.0.1", port)) as unfinished:
-            head = b"POST /api/v1/lineage HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
-            unfinished.sendall(head)
-            time.sleep(0.5)
+            head = b"POST /api/v1/lineage HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n"
+            unfinished.sendall(head + b"Expect: 100-continue\r\n\r\n{")
+            assert unfinished.recv(100).startswith(b"HTTP/1.1 100 "), "it waits for the rest of the body"
             running.send_signal(signal.SIGTERM)
             with pytest.raises(subprocess.TimeoutExpired):
                 running.wait(timeout=1)  # it waits for the request
             running.send_signal(signal.SIGINT)
-            running.wait(timeout=10)
+            _, errors = running.communicate(timeout=60)
+            assert "timeout graceful shutdown exceeded" not in errors, "it did not wait until a single signal would end it, too"
     with run_process(store, port):
         wait_for_answer(port, "/readyz")
         assert count_datasets(port) == 2
@@ -191,7 +198,7 @@ def test_it_logs_when_it_listens_and_when_it_is_ready(tmp_path: Path) -> None:
     with run_process(f"sqlite:///{tmp_path}/mesh.db", port, log_format="json") as running:
         wait_for_answer(port, "/readyz")
         running.send_signal(signal.SIGTERM)
-        _, errors = running.communicate(timeout=30)
+        _, errors = running.communicate(timeout=60)
     lines = [json.loads(line) for line in errors.splitlines()]
     logged = [line for line in lines if line["logger"] == "meshline.api"]
     url = f"http://127.0.0.1:{port}"
@@ -243,7 +250,7 @@ def test_the_address_that_a_client_claims_is_not_believed() -> None:
             wait_for_answer(port, "/")
             forged = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https", "Forwarded": "for=203.0.113.7;proto=https"}
             request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers=forged)
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 assert json.load(answer) == ["127.0.0.1", "http"]
         finally:
             running.kill()

@@ -37,13 +37,13 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         wait_for_answer(number, "/readyz")
         yield number
         running.terminate()
-        _, errors = running.communicate(timeout=30)
+        _, errors = running.communicate(timeout=60)
         assert "upgrade" not in errors, "a client that offers another protocol is nothing to warn of"
 
 
 def exchange_bytes(port: int, request: bytes) -> bytes:
     """All that the server answers until it closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as opened:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as opened:
         opened.sendall(request)
         return b"".join(iter(lambda: opened.recv(65536), b""))
 
@@ -81,7 +81,7 @@ CLOSE = build_post(9, b"Connection: close\r\n")
 
 def send_parts(port: int, *parts: bytes) -> bytes:
     """All that the server answers to bytes that arrive in these packets, until it closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as opened:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as opened:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for part in parts:
             opened.sendall(part)
@@ -115,7 +115,7 @@ def test_many_offers_in_one_packet_take_no_time(port: int) -> None:
     begun = time.monotonic()
     answer = exchange_bytes(port, visit * 300 + b"".join(CLOSE))
     assert answer.count(b"HTTP/1.1 404 ") == 300
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_is_no_request_is_refused(port: int, request_bytes: bytes) -> None:
 
 @pytest.mark.parametrize("part", [b"a" * 8192, b"X-Header: value\r\n" * 500])
 def test_a_head_without_end_is_refused(port: int, part: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as opened:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as opened:
         opened.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ")
         sent = 0
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

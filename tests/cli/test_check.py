@@ -229,7 +229,9 @@ def test_a_full_disk_is_2(example: str, here: Path) -> None:
 def test_an_interrupt_is_130(here: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell has begun these tests without interrupts
         client = subprocess.Popen([find_executable(), "check", "change", BREAKING, "--server", address], cwd=here, stderr=subprocess.PIPE)
+        signal.signal(signal.SIGINT, usual)
         connection, _ = deaf.accept()
         time.sleep(0.2)
         client.send_signal(signal.SIGINT)
@@ -406,7 +408,7 @@ def served(example: str) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=60)
 
 
 @pytest.mark.parametrize("form", list(Format))

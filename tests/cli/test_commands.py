@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,11 +46,17 @@ COMMANDS += ["set", "unset", "retract", "list", "show", "diff", "paths", "eviden
 COMMANDS += ["quality", "schemas", "runs", "events"]
 
 
+def measure_children() -> float:
+    """Seconds of processor time of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_names_every_command_and_is_quick() -> None:
-    begun = time.perf_counter()
+    begun = measure_children()
     shown = subprocess.run([find_executable(), "--help"], capture_output=True, text=True, check=True).stdout
     assert all(f"\n  {command} " in shown for command in COMMANDS)
-    assert time.perf_counter() - begun < 3  # 0.3 s on an idle machine
+    assert measure_children() - begun < 3  # 0.3 s
     assert shown.count("...") == 1  # COMMAND [ARGS]...: no summary is cut short
 
 

@@ -30,7 +30,7 @@ def run_server(*arguments: str) -> Iterator[str]:
         yield wait_until_ready(process)
     finally:
         process.terminate()
-        assert process.wait(timeout=30) in (0, -15)
+        assert process.wait(timeout=60) in (0, -15)
         assert process.stderr is not None
         process.stderr.close()
 

@@ -48,7 +48,7 @@ def ingest_events(store: Store, *events: dict[str, Any]) -> None:
     naming, _ = read_stored_rules(store)
     pipeline = Pipeline(store, BatchBuilder(naming))
     for one in events:
-        pipeline.submit(json.dumps(one).encode()).result(timeout=30)
+        pipeline.submit(json.dumps(one).encode()).result(timeout=60)
     pipeline.close()
 
 
@@ -188,7 +188,7 @@ def writing(path: Path) -> Iterator[list[int]]:
             n = 0
             while not stop.is_set():
                 body = build_event(0, job={"namespace": "w", "name": f"job{n}"}, run={"runId": f"00000000-0000-4000-8000-{n:012x}"})
-                revisions.append(pipeline.submit(json.dumps(body).encode()).result(timeout=30).revision)
+                revisions.append(pipeline.submit(json.dumps(body).encode()).result(timeout=60).revision)
                 n += 1
             pipeline.close()
 
@@ -196,7 +196,7 @@ def writing(path: Path) -> Iterator[list[int]]:
     writer.start()
     yield revisions
     stop.set()
-    writer.join(30)
+    writer.join(60)
 
 
 def test_a_backup_while_it_is_written(path: Path, writing: list[int], tmp_path: Path) -> None:

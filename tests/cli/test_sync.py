@@ -172,7 +172,7 @@ def test_served_on_a_schedule(folder: Path) -> None:
     store = f"sqlite:///{folder / 'served.db'}"
     (folder / "mesh.yaml").write_text(MESH + EVENTS + "    every: 1s\n" + "  - kind: openlineage\n    files: [none.json]\n    every: 1s\n")
     with run_server("serve", "--store", store, "--mesh", str(folder / "mesh.yaml")) as url:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while True:
             served = {source["name"]: source for source in json.loads(run_successfully("sources", "--format", "json", "--server", url).out)}
             example, wrong = served.get("openlineage/example"), served.get("openlineage/default")

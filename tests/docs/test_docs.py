@@ -14,11 +14,9 @@ import doctest
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +27,7 @@ from meshline.cli.app import app
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.event_files import read_events
 from tests.acceptance.service import Service, run_service
+from tests.api.test_serve import free_port
 from tests.servers import PATIENCE, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +106,7 @@ def build_environment(home: Path, programs: Path = Path(sys.executable).parent) 
 
 
 def choose_ports() -> dict[str, str]:
-    return dict(zip(PORTS, find_free_ports(len(PORTS)), strict=True))
+    return dict(zip(PORTS, (str(free_port()) for _ in PORTS), strict=True))
 
 
 @pytest.mark.parametrize("page", list_pages("console"), ids=lambda p: p.name)
@@ -150,14 +149,6 @@ def test_commands(page: Path, tmp_path: Path, programs: Path) -> None:
         for server in servers:
             server.terminate()
             server.wait(PATIENCE)
-
-
-def find_free_ports(count: int) -> list[str]:
-    with ExitStack() as open_ones:
-        probes = [open_ones.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [str(probe.getsockname()[1]) for probe in probes]
 
 
 def replace_ports(text: str, ports: Mapping[str, str]) -> str:

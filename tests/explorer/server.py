@@ -40,7 +40,7 @@ class Server:
         if self._process is None:
             return
         self._process.kill()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
         self._process = None
 
     def post(self, path: str, body: object, method: str = "POST") -> Any:

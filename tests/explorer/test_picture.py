@@ -33,7 +33,7 @@ def read_parameter(page: Page, name: str) -> str:
 def press(page: Page, key: str, done: Callable[[], bool]) -> None:
     """Press a key, and wait for what it causes."""
     page.keyboard.press(key)
-    for _ in range(300):
+    for _ in range(1200):  # a minute
         if done():
             return
         page.wait_for_timeout(50)

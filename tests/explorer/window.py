@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Playwrigh
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = (ROOT / "explorer" / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
-WAIT_MS = 30_000  # much more than it takes, for machines that are busy
+WAIT_MS = 60_000  # much more than it takes, for machines that are busy
 expect.set_options(timeout=WAIT_MS)
 # Nothing but the page itself may cause a request, so whatever goes to another host is a fault of the page.
 FLAGS = (

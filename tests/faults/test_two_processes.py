@@ -93,7 +93,7 @@ def test_a_server_shows_what_the_command_line_ingested(tmp_path: Path, seed: int
         subprocess.run(command, check=True, timeout=120, capture_output=True)
         with closing(SqliteStore(str(path))) as store:
             revision = store.read_revision()
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while send_request(server.port, "GET", "/readyz").json.get("revision") != revision:
             assert time.monotonic() < end, "it does not follow"
             time.sleep(0.05)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
-ANSWER_SECONDS = 30.0  # within which anything must be answered
+ANSWER_SECONDS = 60.0  # within which anything must be answered
 EVENT, BATCH, GRAPHQL = "/api/v1/lineage", "/api/v1/lineage/batch", "/graphql"
 JSON = {"Content-Type": "application/json"}
 

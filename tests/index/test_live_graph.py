@@ -172,11 +172,11 @@ def test_what_is_committed_is_shown_whatever_the_deadline(store: SqliteStore) ->
     def keep_lock() -> None:
         with graph.lock:
             locked.set()
-            go.wait(30)
+            go.wait(60)
 
     with ThreadPoolExecutor(1) as pool:
         keeper = pool.submit(keep_lock)
-        assert locked.wait(30)
+        assert locked.wait(60)
         threading.Timer(0.2, go.set).start()
         with graph.lock.set_deadline(time.monotonic()):
             with pytest.raises(StoreUnavailable), graph.lock:
@@ -204,13 +204,13 @@ def test_a_past_is_built_while_the_graph_is_locked_by_others_and_once(store: Sql
 
     def wait_and_open(as_of: int) -> AbstractContextManager[PastReader]:
         built.release()
-        go.wait(30)
+        go.wait(60)
         return open_past(as_of)
 
     monkeypatch.setattr(store, "open_past", wait_and_open)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(graph.get_index, 3) for _ in range(4)]
-        assert built.acquire(timeout=30)
+        assert built.acquire(timeout=60)
         commit_statements(graph, state_lineage(build_flow("b.x", "c.x"), scope="two", at=1))  # nothing waits for the past
         with pytest.raises(StoreUnavailable, match="ask again"):
             graph.get_index(3, revision=1, deadline=time.monotonic())

@@ -375,7 +375,7 @@ def test_it_stops_while_the_store_is_away_and_goes_on_where_it_was(kafka: KafkaB
     with run_consumer(topic, store, away=True) as running:
         wait_until(lambda: running.gate.tried > 0)
         begun = time.monotonic()
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     with run_consumer(topic, store) as again:
         again.wait_for(50)
     assert list_bodies(store) == sent

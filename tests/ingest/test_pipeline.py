@@ -35,7 +35,7 @@ class Gate:
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         self.entered.set()
-        assert self.open.wait(30)
+        assert self.open.wait(60)
         if self.failing:
             raise self.failing.pop()
         return self.store.commit(lambda runs: self._check_batch(build(runs)))
@@ -67,7 +67,7 @@ def hold_writer(gate: Gate, pipeline: Pipeline) -> Future[Accepted]:
     gate.open.clear()
     gate.entered.clear()
     first = pipeline.submit(build_body(0))
-    assert gate.entered.wait(30)
+    assert gate.entered.wait(60)
     return first
 
 
@@ -336,7 +336,7 @@ def test_events_queued_together_wait_together() -> None:
 
 
 def wait_for_room(pipeline: Pipeline) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while pipeline.waiting:
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from meshline.app import provider as provider_
 from tests.api.conftest import move_clock, run_application
 from tests.oidc.issuer import ScriptedIssuer, run_issuer
 from tests.oidc.provider import Provider, run_provider
@@ -16,6 +17,12 @@ def provider() -> Iterator[Provider]:
     """A real OpenID provider, for the whole session."""
     with run_provider() as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application waits for an identity provider for a minute: a loaded machine may need more than its five seconds."""
+    monkeypatch.setattr(provider_, "ANSWER_SECONDS", 60.0)
 
 
 @pytest.fixture

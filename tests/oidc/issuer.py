@@ -23,7 +23,7 @@ class Answer(NamedTuple):
     body: bytes
     status: int = 200
     headers: Mapping[str, str] = {}
-    seconds: float = 0.0  # until it begins
+    seconds: float = 0.0  # until it begins, unless the issuer ends before
 
 
 class ScriptedIssuer:
@@ -35,6 +35,7 @@ class ScriptedIssuer:
         self.answers: dict[str, Callable[[], Answer]] = {}
         self.counts: Counter[str] = Counter()
         self.bodies: dict[str, bytes] = {}  # the last one by path
+        self.ended = threading.Event()
 
     def answer(self, path: str) -> Answer:
         self.counts[path] += 1
@@ -69,7 +70,7 @@ def run_issuer() -> Iterator[ScriptedIssuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer = found.answer(self.path)
-            time.sleep(answer.seconds)
+            found.ended.wait(answer.seconds)
             try:
                 self.send_response(answer.status)
                 for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
@@ -92,6 +93,7 @@ def run_issuer() -> Iterator[ScriptedIssuer]:
     try:
         yield found
     finally:
+        found.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -103,5 +103,5 @@ def run_provider() -> Iterator[Provider]:
         yield Provider(json.loads(line)["issuer"], web)
     finally:
         process.stdin.close()  # at which it ends
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         process.stdout.close()

