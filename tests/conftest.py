@@ -98,6 +98,13 @@ def patient_requests() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def certificates_read_once() -> Iterator[None]:
+    """Each client of httpx reads all certificates of authorities, which takes longer than most requests; `meshline` makes one client."""
+    with mock.patch("httpx._transports.default.create_ssl_context", functools.cache(httpx.create_ssl_context)):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def commands_built_once() -> Iterator[None]:
     """Typer builds all commands for each call, which takes longer than most commands run; a process that is not a test makes one call."""
     with mock.patch("typer.main.get_command", functools.cache(typer.main.get_command)):

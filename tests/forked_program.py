@@ -175,6 +175,10 @@ def _prepare() -> None:
     bounds = import_module("meshline.api.graphql").Bounds()
     graphql.assert_valid_schema(schemas.build_schema(bounds.depth, bounds.aliases, bounds.tokens)._schema)
     import_module("meshline.graph.index.kernels.jit").compile_kernels()
+    httpx, transports = import_module("httpx"), import_module("httpx._transports.default")
+    read_certificates = functools.cache(httpx.create_ssl_context)
+    read_certificates(verify=True, cert=None, trust_env=True)
+    setattr(transports, "create_ssl_context", read_certificates)  # noqa: B010 - the same
     gc.collect()
     gc.freeze()
 
