@@ -6,6 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from meshline.graph.index.kernels.jit import compile_kernels
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled() -> None:
+    """Commands load a graph hundreds of times here: with kernels as they are written, that is half of their processor time."""
+    compile_kernels()
+
 
 @pytest.fixture
 def new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
