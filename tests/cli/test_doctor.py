@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import socket
 import threading
@@ -12,11 +13,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from meshline.app.tokens import Role, Token, generate_token, hash_token
 from meshline.distribution import install_command
+from meshline.graph.index.kernels.jit import find_cached_kernels
 from tests.api.conftest import serve_application
 from tests.cli.command import run_command, run_successfully
 from tests.cli.test_server import run_server
@@ -29,6 +32,13 @@ def run_doctor(*arguments: str | Path, code: int = 0) -> dict[str, dict[str, str
     assert ran.json["ok"] is (code == 0)
     found: Any = ran.json["findings"]
     return {one["about"]: one for one in found}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kernels_found_once() -> Iterator[None]:
+    """To look for the cached kernels takes half a second, and always finds the same here."""
+    with mock.patch("meshline.graph.index.kernels.jit.find_cached_kernels", functools.cache(find_cached_kernels)):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -188,5 +188,11 @@ JOB_MATCHES = describe_object(
 
 
 def check_shape(answer: object, schema: Schema) -> None:
-    """Raises ValidationError if an answer has another shape."""
-    jsonschema.validate(answer, schema)
+    """Raises ValidationError if an answer has another shape. A schema is checked when it is first used, which takes longer than answers."""
+    if id(schema) not in _validators:
+        jsonschema.Draft202012Validator.check_schema(schema)
+        _validators[id(schema)] = jsonschema.Draft202012Validator(schema)
+    _validators[id(schema)].validate(answer)
+
+
+_validators: dict[int, jsonschema.Draft202012Validator] = {}  # by the identity of the schema, which each keeps alive
