@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.api.test_ingest import build_event
-from tests.api.test_serve import free_port, run_process, wait_for_answer
+from tests.api.test_serve import free_port, run_forked, wait_for_answer
+from tests.forked_program import ForkedProgram
 from tests.servers import PATIENCE
 
 CHECK = "/api/v1/check"
@@ -67,9 +67,9 @@ FEW = "CREATE TABLE t (id INT, name TEXT, price DECIMAL(10, 2));"
 
 
 @contextmanager
-def run_server(folder: Path, **settings: object) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def run_server(folder: Path, **settings: object) -> Iterator[tuple[int, ForkedProgram]]:
     port = free_port()
-    with run_process(f"sqlite:///{folder}/mesh.db", port, "", log_level="error", **settings) as running:  # nothing reads its log
+    with run_forked(f"sqlite:///{folder}/mesh.db", port, folder / "log", **settings) as running:
         wait_for_answer(port, "/readyz")
         yield port, running
 
@@ -180,7 +180,7 @@ def test_requests_beyond_the_limit_are_asked_to_retry(tmp_path: Path) -> None:
         assert {(answer.code, answer.retry_after) for answer in refused} == {("QUEUE_FULL", "2")}
 
 
-def measure_shutdown(running: subprocess.Popen[str]) -> float:
+def measure_shutdown(running: ForkedProgram) -> float:
     """Seconds from the signal to the end."""
     begun = time.monotonic()
     running.send_signal(signal.SIGTERM)
@@ -209,7 +209,7 @@ def test_it_ends_in_the_middle_of_a_check_and_of_a_commit(tmp_path: Path) -> Non
         while any(map(is_running, left)):
             assert time.monotonic() < end, "what it began has ended, too"
             time.sleep(0.1)
-    with run_process(f"sqlite:///{tmp_path}/mesh.db", port):
+    with run_forked(f"sqlite:///{tmp_path}/mesh.db", port, tmp_path / "again.log"):
         wait_for_answer(port, "/readyz")
         jobs = post_json(port, "/graphql", {"query": "{ jobs { totalCount } }"}).body["data"]["jobs"]["totalCount"]
         assert jobs in (1, 2), "what was acknowledged is there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import signal
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_ingest import build_event
+from tests.forked_program import ForkedProgram
 from tests.servers import PATIENCE
 
 CODE = """
@@ -35,15 +37,14 @@ except MeshlineError as error:
 """
 
 
-RESERVED: list[socket.socket] = []  # bound for as long as this process runs: nothing else on the machine is given these ports
-
-
 def free_port() -> int:
-    """A port for a server of a test, which may listen there, for it sets SO_REUSEADDR, too."""
+    """A port for a server of a test, which may listen there, for it sets SO_REUSEADDR, too. It stays bound for as long as this process
+    runs: nothing else on the machine is given it.
+    """
     probe = socket.socket()
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     probe.bind(("127.0.0.1", 0))
-    RESERVED.append(probe)
+    atexit.register(probe.close)
     port: int = probe.getsockname()[1]
     return port
 
@@ -57,6 +58,18 @@ def run_process(store: str, port: int, mesh: str = "", **settings: object) -> It
         finally:
             if running.poll() is None:
                 running.kill()
+
+
+@contextmanager
+def run_forked(store: str, port: int, log: Path, **settings: object) -> Iterator[ForkedProgram]:
+    """The same, forked from a process that has imported everything, with a file for its log: for tests that are not about its start."""
+    with log.open("ab") as file:
+        running = ForkedProgram([store, str(port), "", json.dumps(settings)], cwd=log.parent, log=file, code=CODE)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait(timeout=60)
 
 
 def post_json(port: int, path: str, body: object = None) -> tuple[int, Any]:
@@ -95,7 +108,7 @@ def test_it_stops_at_a_signal_and_keeps_everything(tmp_path: Path) -> None:
         assert post_json(port, "/api/v1/lineage", build_event())[0] == 201
         running.send_signal(signal.SIGTERM)
         assert running.wait(timeout=60) in (0, -signal.SIGTERM)
-    with run_process(store, port):
+    with run_forked(store, port, tmp_path / "again.log"):
         wait_for_answer(port, "/readyz")
         assert count_datasets(port) == 2
 
@@ -108,7 +121,7 @@ def test_acknowledged_events_survive_a_kill(tmp_path: Path) -> None:
             assert post_json(port, "/api/v1/lineage", build_event(n))[0] == 201
         running.kill()
         running.wait(timeout=60)
-    with run_process(store, port):
+    with run_forked(store, port, tmp_path / "again.log"):
         wait_for_answer(port, "/readyz")
         jobs = post_json(port, "/graphql", {"query": "{ jobs { totalCount } }"})[1]["data"]["jobs"]["totalCount"]
         assert (count_datasets(port), jobs) == (2, 5)
@@ -160,7 +173,7 @@ def test_events_acknowledged_under_load_remain_after_sigterm(tmp_path: Path) -> 
         for poster in posters:
             poster.join(60)
     acknowledged = {f"job{number}" for poster in posters for number in poster.acknowledged}
-    with run_process(store, port):
+    with run_forked(store, port, tmp_path / "again.log"):
         wait_for_answer(port, "/readyz")
         query = "query($after: String) { jobs(first: 1000, after: $after) { nodes { name } pageInfo { endCursor hasNextPage } } }"
         kept: set[str] = set()
@@ -188,7 +201,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
             running.send_signal(signal.SIGINT)
             _, errors = running.communicate(timeout=60)
             assert "timeout graceful shutdown exceeded" not in errors, "it did not wait until a single signal would end it, too"
-    with run_process(store, port):
+    with run_forked(store, port, tmp_path / "again.log"):
         wait_for_answer(port, "/readyz")
         assert count_datasets(port) == 2
 

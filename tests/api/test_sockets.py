@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.test_ingest import build_event
-from tests.api.test_serve import free_port, run_process, wait_for_answer
+from tests.api.test_serve import free_port, run_forked, wait_for_answer
 
 JAVA = """
 import java.net.URI;
@@ -32,13 +32,15 @@ public class Post {
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    number = free_port()
-    with run_process(f"sqlite:///{tmp_path_factory.mktemp('sockets')}/mesh.db", number) as running:
+    number, folder = free_port(), tmp_path_factory.mktemp("sockets")
+    with run_forked(f"sqlite:///{folder}/mesh.db", number, folder / "log") as running:
         wait_for_answer(number, "/readyz")
         yield number
         running.terminate()
-        _, errors = running.communicate(timeout=60)
-        assert "upgrade" not in errors, "a client that offers another protocol is nothing to warn of"
+        running.wait(timeout=60)
+        log = (folder / "log").read_text("utf-8")
+        assert "listening" in log
+        assert "upgrade" not in log, "a client that offers another protocol is nothing to warn of"
 
 
 def exchange_bytes(port: int, request: bytes) -> bytes:

@@ -19,6 +19,7 @@ import pytest
 
 from meshline.governance.report_formats import Format
 from tests.cli.command import EXAMPLE, find_executable, run_command
+from tests.cli.test_server import run_server
 from tests.forked_program import find_program
 
 CONTRACT = (EXAMPLE / "contracts" / "campaign_audience.odcs.yaml").read_text("utf-8")
@@ -396,19 +397,8 @@ def test_a_waiver_file_that_cannot_be_used_is_2(example: str, here: Path) -> Non
 
 @pytest.fixture(scope="module")
 def served(example: str) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen([find_executable(), "serve", "--store", example, "--port", str(port)], stdout=subprocess.DEVNULL)
-    try:
-        end = time.monotonic() + 60
-        while run_command("search", "email", "--server", address).code:
-            assert time.monotonic() < end
-            time.sleep(0.2)
+    with run_server("serve", "--store", example) as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
 
 
 @pytest.mark.parametrize("form", list(Format))

@@ -28,6 +28,7 @@ from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.event_files import read_events
 from tests.acceptance.service import Service, run_service
 from tests.api.test_serve import free_port
+from tests.forked_program import ForkedProgram
 from tests.servers import PATIENCE, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +114,7 @@ def choose_ports() -> dict[str, str]:
 def test_commands(page: Path, tmp_path: Path, programs: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     chosen, folder = choose_ports(), tmp_path
-    servers: list[subprocess.Popen[bytes]] = []
+    servers: list[ForkedProgram] = []
     try:
         for block in read_blocks(page, "console"):
             for command in parse_commands(block):
@@ -123,9 +124,9 @@ def test_commands(page: Path, tmp_path: Path, programs: Path) -> None:
                 if line.endswith("&"):
                     log = tmp_path / f"server-{len(servers)}.log"
                     with log.open("wb") as out:
-                        servers.append(
-                            subprocess.Popen(line[:-1].split(), cwd=folder, env=build_environment(tmp_path), stdout=out, stderr=out)
-                        )
+                        program, *arguments = line[:-1].split()
+                        assert program == "meshline"
+                        servers.append(ForkedProgram(arguments, cwd=folder, env=build_environment(tmp_path), log=out))
                     port = next(port for shown, port in chosen.items() if shown in command.line)
                     wait_until_ready(servers[-1], f"http://127.0.0.1:{port}/readyz", log)
                     continue
