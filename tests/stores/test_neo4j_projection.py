@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -252,3 +253,27 @@ def test_commits_do_not_wait_for_a_graph_that_cannot_be_drawn(
         assert failed.wait(60)
         assert commit_statements(store, build_statement("B", 2)).revision == 2
     assert "the graph for people is behind: no room" in caplog.text
+
+
+def test_a_query_is_planned_once_for_lists_of_all_lengths(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+    """Of a commit and of the graph that follows: a plan takes the server tenths of a second."""
+
+    def commit_datasets(number: int) -> None:
+        for at in (1, 2):
+            statements = [build_statement(f"{number} {n}", at, scope=("s", str(number), str(n))) for n in range(number)]
+            commit_statements(store, *statements)
+            assert store.complete_projection()
+
+    def count_plans() -> int:
+        with neo4j.session() as session:
+            found = re.search(r"\d+", session.run("CALL db.clearQueryCaches()").value()[0])
+        assert found
+        return int(found[0])
+
+    commit_datasets(201)
+    count_plans()
+    commit_datasets(202)
+    of_many = count_plans()
+    for number in (2, 20, 203):
+        commit_datasets(number)
+    assert count_plans() <= of_many + 2, "with one or two of the server's own; a plan for each length were 12 more"

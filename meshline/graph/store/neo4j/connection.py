@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -14,7 +14,7 @@ import neo4j
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired, TransientError
 
 from meshline.errors import InvalidInput, StoreUnavailable
-from meshline.graph.store.neo4j.cypher import get_cypher
+from meshline.graph.store.neo4j.cypher import PARAMETERS, get_cypher
 
 Transaction: TypeAlias = neo4j.ManagedTransaction | neo4j.Transaction
 T = TypeVar("T")
@@ -177,13 +177,18 @@ class Connection:
             raise StoreUnavailable(f"Neo4j at {self.address.uri} cannot be used: {error.message}") from error
 
 
-def run_query(tx: Transaction, text: str, **parameters: Any) -> list[Any]:
+def start_query(tx: Transaction, text: str, parameters: Mapping[str, object]) -> neo4j.Result:
+    """Run a query of `cypher`."""
+    return tx.run(text, {PARAMETERS: parameters})
+
+
+def run_query(tx: Transaction, text: str, **parameters: object) -> list[Any]:
     """The values of the single record of a query; [] if it has no record."""
-    record = tx.run(text, parameters).single()
+    record = start_query(tx, text, parameters).single()
     return [] if record is None else record.values()
 
 
-def read_rows(tx: Transaction, text: str, **parameters: Any) -> list[list[Any]]:
+def read_rows(tx: Transaction, text: str, **parameters: object) -> list[list[Any]]:
     """The list that a query collects in its single record."""
     found: list[list[Any]] = run_query(tx, text, **parameters)[0]
     return found
@@ -192,7 +197,12 @@ def read_rows(tx: Transaction, text: str, **parameters: Any) -> list[list[Any]]:
 def run_in_chunks(tx: Transaction, text: str, values: Sequence[object]) -> None:
     """Run a query with `$rows`, ROWS values at a time."""
     for at in range(0, len(values), ROWS):
-        tx.run(text, {"rows": values[at : at + ROWS]}).consume()
+        start_query(tx, text, {"rows": values[at : at + ROWS]}).consume()
+
+
+def number_rows(text: str, number: int) -> str:
+    """The query with its rows in a parameter of their own, so that it can be run together with others."""
+    return text.replace(f"${PARAMETERS}.rows", f"${PARAMETERS}.rows{number}")
 
 
 class WriteQueue:
@@ -212,9 +222,8 @@ class WriteQueue:
             for text, rows in queries:
                 run_in_chunks(tx, text, rows)
         elif queries:
-            parts = [text.replace("$rows", f"$rows{number}") for number, (text, _) in enumerate(queries)]
-            whole = "\n".join(f"CALL () {{\n{part}\n}}" for part in parts)
-            tx.run(whole, {f"rows{number}": rows for number, (_, rows) in enumerate(queries)}).consume()
+            whole = "\n".join(f"CALL () {{\n{number_rows(text, number)}\n}}" for number, (text, _) in enumerate(queries))
+            start_query(tx, whole, {f"rows{number}": rows for number, (_, rows) in enumerate(queries)}).consume()
 
 
 def split_into_parts(values: Iterable[T], size: Callable[[T], int], limit: int) -> Iterator[list[T]]:

@@ -10,16 +10,22 @@ from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, from_micros
 
 _NAME = re.compile(r"^//// (\w+)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*//.*\n?", re.MULTILINE)
+_PARAMETER = re.compile(r"\$(?=\w)")
+
+# The server plans a query again, in tenths of a second, for each order of magnitude of the length of a parameter. A map has none: all
+# parameters of a query are in one.
+PARAMETERS = "values"
 
 # The label of an asset, by kind: DataProduct for DATA_PRODUCT.
 LABELS = {kind: "".join(part.capitalize() for part in kind.split("_")) for kind in KINDS}
 
 
 def parse_statements(file: str) -> dict[str, str]:
-    """The queries of a file by name, each after a line `//// name`."""
+    """The queries of a file by name, each after a line `//// name`; their `$name` as the entry `name` of the map PARAMETERS."""
     text = files(__package__).joinpath(file).read_text("utf-8")
     _, *parts = _NAME.split(text)
-    return {name: _COMMENT.sub("", cypher).strip() for name, cypher in zip(parts[::2], parts[1::2], strict=True)}
+    texts = [_PARAMETER.sub(f"${PARAMETERS}.", _COMMENT.sub("", cypher).strip()) for cypher in parts[1::2]]
+    return dict(zip(parts[::2], texts, strict=True))
 
 
 _STATEMENTS = parse_statements("queries.cypher")

@@ -19,7 +19,7 @@ from meshline.graph.store.neo4j.assertions import (
     is_same_statement,
     merge_properties,
 )
-from meshline.graph.store.neo4j.connection import ROWS, Transaction, WriteQueue, read_rows, run_in_chunks
+from meshline.graph.store.neo4j.connection import ROWS, Transaction, WriteQueue, number_rows, read_rows, run_in_chunks, start_query
 from meshline.graph.store.neo4j.cypher import get_cypher, get_cypher_of_edge, get_cypher_of_kind
 from meshline.graph.store.neo4j.search_names import build_asset_row, build_name_row, compute_id
 
@@ -62,11 +62,12 @@ class NodeQueue:
             self._size += len(some)
 
     def flush(self) -> None:
-        """Run the queries, in the order in which they were first added."""
+        """Run the queries, in the order of their texts: the server plans each order of them anew."""
         if self._rows:
-            parts = [f"CALL (nodes) {{\n{text.replace('$rows', f'$rows{number}')}\n}}" for number, text in enumerate(self._rows)]
-            rows = {f"rows{number}": rows for number, rows in enumerate(self._rows.values())}
-            self._tx.run("\n".join([get_cypher("find_nodes"), *parts]), {"ids": list(self._positions), **rows}).consume()
+            queries = sorted(self._rows.items())
+            parts = [f"CALL (nodes) {{\n{number_rows(text, number)}\n}}" for number, (text, _) in enumerate(queries)]
+            rows = {f"rows{number}": rows for number, (_, rows) in enumerate(queries)}
+            start_query(self._tx, "\n".join([get_cypher("find_nodes"), *parts]), {"ids": list(self._positions), **rows}).consume()
         self._positions.clear()
         self._rows.clear()
         self._size = 0

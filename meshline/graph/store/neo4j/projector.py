@@ -23,7 +23,7 @@ from meshline.graph.model import AssetKey, parse_source_kind
 from meshline.graph.store.base import Projection
 from meshline.graph.store.neo4j import reader
 from meshline.graph.store.neo4j.assertions import NOTHING, Assertions, decode_assertions
-from meshline.graph.store.neo4j.connection import Connection, Transaction, read_rows, run_in_chunks, run_query
+from meshline.graph.store.neo4j.connection import Connection, Transaction, read_rows, run_in_chunks, run_query, start_query
 from meshline.graph.store.neo4j.cypher import format_time, get_cypher
 from meshline.graph.store.neo4j.projection import ScopeChange, write_projection
 from meshline.graph.store.neo4j.reader import ScopeRow
@@ -223,7 +223,7 @@ class Projector:
             return False
         draw_scopes(tx, self._contents, rows, digests)
         if revision is not None:
-            tx.run(get_cypher("set_projection"), {"revision": revision}).consume()
+            start_query(tx, get_cypher("set_projection"), {"revision": revision}).consume()
         return True
 
 
