@@ -58,15 +58,20 @@ def read_drawing(server: Neo4jServer) -> Drawing:
             for record in session.run("MATCH (s:Scope) RETURN s.id AS id, s.source AS source, s.parts AS parts")
         }
         nodes = {}
-        for n, scope_ids in session.run(
-            "MATCH (n:Asset) RETURN n, [(o:Source)-[:HAS_SCOPE]->(s:Scope)-[:SAYS|MENTIONS]->(n) | s.id] AS scope_ids"
+        for n, scope_ids, linked in session.run(
+            "MATCH (n:Asset) RETURN n, [(o:Source)-[:HAS_SCOPE]->(s:Scope)-[:SAYS|MENTIONS]->(n) | s.id], "
+            "reduce(ids = [], some IN [(n)-[r]-() WHERE r.scopes IS NOT NULL | r.scopes] | ids + some)"
         ).values():
             assert len(scope_ids) == len(set(scope_ids)), "a scope has one SAYS or MENTIONS relationship to a node"
             attributes = {name: value for name, value in n.items() if name not in OWN}
             labels = frozenset(n.labels - {"Name", "Asset"})
             nodes[n["id"]] = Node(
-                labels, n["name"], n.get("namespace"), n["qualifiedName"], _format_json(attributes), frozenset(scopes[s] for s in scope_ids)
+                labels, n["name"], n.get("namespace"), n["qualifiedName"], _format_json(attributes), frozenset(scopes[s] for s in [*scope_ids, *linked])
             )
+        twice = "MATCH (s:Scope)-[:MENTIONS]->(n) MATCH (n)-[q]-() WHERE s.id IN q.scopes RETURN s.parts, n.id"
+        assert not session.run(twice).values(), "a scope mentions what no other relationship of it has"
+        listed = "MATCH (s:Scope)-[r:SAYS]->(n)<-[q:HAS_COLUMN]-() WHERE s.id IN q.scopes AND r.words IS NULL RETURN s.parts, n.id"
+        assert not session.run(listed).values(), "what a scope states of a column that it lists is in its content"
         relationships = set()
         for type_, start, end, properties in session.run(
             "MATCH (a)-[r]->(b) WHERE a:Name AND b:Name RETURN type(r), a.id, b.id, properties(r)"

@@ -121,16 +121,43 @@ def test_an_asset_leads_to_its_sources(store: Neo4jStore, neo4j: Neo4jServer) ->
     commit_facts(store, Facts(assets=(AssetFact(ORDERS, {"description": "mine"}),)), source="person/ann", scope="t")
     sources = run_cypher(
         neo4j,
-        "MATCH (o:Source)-[:HAS_SCOPE]->(s:Scope)-[r:SAYS|MENTIONS]->(:Dataset {id: $id}) "
+        "MATCH (:Dataset {id: $id})-[r]-() UNWIND coalesce(r.scopes, [startNode(r).id]) AS scope "
+        "MATCH (o:Source)-[:HAS_SCOPE]->(s:Scope {id: scope}) "
         "RETURN o.name, o.kind, type(r), r.description, s.observedAt.epochSeconds ORDER BY o.name",
         id=ORDERS.id,
     )
-    assert sources == [["openlineage/default", "openlineage", "MENTIONS", None, 5], ["person/ann", "person", "SAYS", "mine", 0]]
+    assert sources == [["openlineage/default", "openlineage", "OWNS", None, 5], ["person/ann", "person", "SAYS", "mine", 0]]
     by = (
         "MATCH (:Owner)-[r:OWNS]->(:Dataset) MATCH (s:Scope) MATCH (t:Statement {scope: s.id}) "
         "WHERE s.id IN r.scopes RETURN s.source, t.observedMicros"
     )
     assert run_cypher(neo4j, by) == [["openlineage/default", 5_000_000]]
+
+
+def test_an_edge_stands_for_what_it_implies(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+    """A relationship of a scope to each asset would be half of all: only what no edge shows has one."""
+    other = build_column_key(build_dataset_key("x", "y"), "z")
+    columns = (EMAIL, build_column_key(ORDERS, "note"))
+    facts = Facts(
+        assets=(
+            AssetFact(ORDERS, {"location": "s3://a"}),
+            AssetFact(columns[0], {"type": "text"}),
+            AssetFact(columns[1], {"type": "text", "description": "of whom"}),
+            AssetFact(LOAD, {}),
+        ),
+        edges=(*(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key) for key in columns), EdgeFact(EdgeType.WRITES, LOAD, ORDERS)),
+        flows=(Flow(EMAIL, other, job=build_job_key("airflow", "copy")),),
+    )
+    commit_facts(store, facts)
+    related = "MATCH (:Scope)-[r:SAYS|MENTIONS]->(n) RETURN type(r), n.name ORDER BY type(r), n.name"
+    assert run_cypher(neo4j, related) == [["MENTIONS", "copy"], ["MENTIONS", "y"], ["SAYS", "note"], ["SAYS", "public.orders"]]
+    assert read_drawing(neo4j) == build_drawing(list_heads(store))
+    commit_facts(store, Facts(assets=(AssetFact(EMAIL, {"type": "varchar"}),)), source="iceberg/a")
+    assert run_cypher(neo4j, "MATCH (c:Column {name: 'email'}) RETURN c.type") == [["varchar"]]
+    commit_facts(store, Facts(), 2, source="iceberg/a")
+    assert run_cypher(neo4j, "MATCH (c:Column {name: 'email'}) RETURN c.type") == [["text"]], "which the content of the listing has"
+    commit_facts(store, Facts(), 2)
+    assert run_cypher(neo4j, "MATCH (n:Asset) RETURN n") == []
 
 
 def test_what_two_statements_state_is_one_relationship_until_none_states_it(store: Neo4jStore, neo4j: Neo4jServer) -> None:

@@ -52,9 +52,11 @@ class Assertions(NamedTuple):
     stated: Mapping[str, StatedProperties]  # assets for which attributes are stated (perhaps none)
     links: Mapping[LinkKind, set[Ends]]
     properties: Mapping[LinkKind, Properties]  # with those of the identity
+    shown: Mapping[str, StatedProperties]  # of `stated` those with a SAYS relationship  # codespell:ignore says
+    unlinked: frozenset[str]  # of `mentions` those with a MENTIONS relationship: the end of no other
 
 
-NOTHING = Assertions({}, {}, {}, {})
+NOTHING = Assertions({}, {}, {}, {}, {}, frozenset())
 
 
 _REMEMBERED = 4 * 2**20  # total bytes of contents whose assertions are cached; these take about thirty times as much
@@ -87,12 +89,25 @@ def _build_assertions(blob: bytes) -> Assertions:
         kinds = of_datasets if keys[a].kind is AssetKind.DATASET else of_columns
         links[kinds[number]].add((ids[a], ids[b]))
     properties.update({kind: dict(kind.identity) for kind in links if kind not in properties})
+    stated = {ids[k]: build_stated_properties(AssetFact(keys[k], attributes)) for k, attributes in layout.assets}
+    ends = {id_ for pairs in links.values() for pair in pairs for id_ in pair}
+    listed = {b for kind, pairs in links.items() if kind.edge == EdgeType.HAS_COLUMN for _, b in pairs}
+    shown = {id_: given for id_, given in stated.items() if not _is_implied(given, is_end=id_ in ends, is_listed=id_ in listed)}
     return Assertions(
         mentions=dict(zip(ids, keys, strict=True)),
-        stated={ids[k]: build_stated_properties(AssetFact(keys[k], attributes)) for k, attributes in layout.assets},
+        stated=stated,
         links=links,
         properties=properties,
+        shown=shown,
+        unlinked=frozenset(ids).difference(ends, shown),
     )
+
+
+def _is_implied(given: StatedProperties, *, is_end: bool, is_listed: bool) -> bool:
+    """True if an edge of the same scope stands for the SAYS relationship: that costs as much as the edge, and a table has many
+    columns. What a listing states of its columns is then read from its content, which the `scopes` of HAS_COLUMN lead to.
+    """  # codespell:ignore says
+    return given.words is None and (is_listed or (is_end and not given.attributes))
 
 
 def _build_flow_kind(type_: str, subtype: str, masking: int, rest: tuple[tuple[str, str | bool], ...]) -> LinkKind:

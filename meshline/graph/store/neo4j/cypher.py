@@ -31,7 +31,7 @@ def parse_statements(file: str) -> dict[str, str]:
 _STATEMENTS = parse_statements("queries.cypher")
 
 # By number: migration n changes a store from schema n - 1 to schema n. Each query can be repeated.
-MIGRATIONS = [[cypher for name, cypher in parse_statements("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in range(1, 7)]
+MIGRATIONS = [[cypher for name, cypher in parse_statements("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in range(1, 8)]
 
 
 def get_cypher(name: str) -> str:

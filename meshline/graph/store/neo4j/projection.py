@@ -16,11 +16,13 @@ from meshline.graph.store.neo4j.assertions import (
     StatedProperties,
     Value,
     build_statement_properties,
+    decode_assertions,
     is_same_statement,
     merge_properties,
 )
 from meshline.graph.store.neo4j.connection import ROWS, Transaction, WriteQueue, number_rows, read_rows, run_in_chunks, start_query
 from meshline.graph.store.neo4j.cypher import get_cypher, get_cypher_of_edge, get_cypher_of_kind
+from meshline.graph.store.neo4j.records import Contents
 from meshline.graph.store.neo4j.search_names import build_asset_row, build_name_row, compute_id
 
 PRECEDENCE = Precedence()
@@ -73,7 +75,7 @@ class NodeQueue:
         self._size = 0
 
 
-def write_projection(tx: Transaction, changes: Sequence[ScopeChange], new_keys: Iterable[AssetKey]) -> None:
+def write_projection(tx: Transaction, contents: Contents, changes: Sequence[ScopeChange], new_keys: Iterable[AssetKey]) -> None:
     """Update the projection to the contents of the changed scopes.
 
     `new_keys`: keys in other contents that are new to the store. The scopes themselves are drawn already.
@@ -82,7 +84,7 @@ def write_projection(tx: Transaction, changes: Sequence[ScopeChange], new_keys: 
     named = {id_: key for key in new_keys if (id_ := compute_id(key)) not in mentioned}
     known = _find_names(tx, [*mentioned, *named])
     new = mentioned.keys() - known.keys()
-    attributes = _merge_attributes(tx, changes, new)
+    attributes = _merge_attributes(tx, contents, changes, new)
     _write_names(tx, mentioned, named, known, attributes)
     queue = NodeQueue(tx)
     _queue_statements(queue, changes)
@@ -116,14 +118,16 @@ def _write_names(
     queue.flush(tx)
 
 
-def _merge_attributes(tx: Transaction, changes: Sequence[ScopeChange], new: Collection[str]) -> _Shown:
+def _merge_attributes(tx: Transaction, contents: Contents, changes: Sequence[ScopeChange], new: Collection[str]) -> _Shown:
     """The properties to set in assets of which the changed scopes state something else, or at another time: of two equally strong
     sources, the newer statement is shown. `new`: assets without a node.
     """
     stated: defaultdict[str, list[SourceProperties]] = defaultdict(list)
+    before: defaultdict[str, set[str]] = defaultdict(set)  # the properties that the changed scopes stated
     looked: dict[str, list[object] | None] = {}  # what an asset shows if nothing is to be set; None: it must be read
     for change in changes:
-        for id_ in change.before.stated:
+        for id_, given in change.before.stated.items():
+            before[id_].update(given.attributes)
             if id_ not in change.after.stated:
                 looked[id_] = None
         for id_, given in change.after.stated.items():
@@ -136,15 +140,37 @@ def _merge_attributes(tx: Transaction, changes: Sequence[ScopeChange], new: Coll
     changed = {change.scope for change in changes}
     rows = [[id_, shown] for id_, shown in looked.items() if shown is None or shown]
     for at in range(0, len(rows), ROWS):
-        for id_, statements in read_rows(tx, get_cypher("contested_stated"), rows=rows[at : at + ROWS]):
-            kept = [
-                SourceProperties(source, observed, _drop_words(given))
-                for scope, source, observed, given in statements
-                if scope not in changed
-            ]
-            before = {name for *_, given in statements for name in _drop_words(given)}
-            found[id_] = {**dict.fromkeys(before), **merge_properties([*kept, *stated[id_]], PRECEDENCE)}
+        contested = read_rows(tx, get_cypher("contested_stated"), rows=rows[at : at + ROWS])
+        listings = _read_listings(tx, contents, {scope for *_, listing in contested for scope in listing} - changed)
+        for id_, statements, listing in contested:
+            by_scope = {scope: SourceProperties(source, observed, _drop_words(given)) for scope, source, observed, given in statements}
+            for scope in listing:
+                if scope in listings and scope not in by_scope and id_ in listings[scope].stated:
+                    by_scope[scope] = listings[scope].build_properties(id_)
+            others = [given for scope, given in by_scope.items() if scope not in changed]
+            names = before[id_].union(*(given.attributes for given in others))
+            found[id_] = {**dict.fromkeys(names), **merge_properties([*others, *stated[id_]], PRECEDENCE)}
     return found
+
+
+class _Listing(NamedTuple):
+    """What a scope states, as it is drawn. `observed` in microseconds."""
+
+    source: str
+    observed: int
+    stated: Mapping[str, StatedProperties]
+
+    def build_properties(self, id_: str) -> SourceProperties:
+        return SourceProperties(self.source, self.observed, self.stated[id_].attributes)
+
+
+def _read_listings(tx: Transaction, contents: Contents, scopes: Collection[int]) -> dict[int, _Listing]:
+    rows = read_rows(tx, get_cypher("stating_scopes"), ids=list(scopes)) if scopes else []
+    blobs = contents.read(tx, {bytes.fromhex(digest) for *_, digest in rows})
+    return {
+        scope: _Listing(source, observed, decode_assertions(blobs[bytes.fromhex(digest)]).stated)
+        for scope, source, observed, digest in rows
+    }
 
 
 def _may_change_nothing(change: ScopeChange, before: StatedProperties | None, given: StatedProperties) -> bool:
@@ -165,16 +191,13 @@ def _queue_statements(queue: NodeQueue, changes: Sequence[ScopeChange]) -> None:
     for change in changes:
         scope, before, after = change.scope, change.before, change.after
         mentions, mentioned = (
-            [id_ for id_ in one.mentions if id_ not in one.stated and (id_ not in other.mentions or id_ in other.stated)]
-            for one, other in ((after, before), (before, after))
+            [id_ for id_ in one.unlinked if id_ not in other.unlinked] for one, other in ((after, before), (before, after))
         )
-        new, gone = ([id_ for id_ in one.stated if id_ not in other.stated] for one, other in ((after, before), (before, after)))
-        differing = [
-            id_ for id_, given in after.stated.items() if id_ in before.stated and not is_same_statement(before.stated[id_], given)
-        ]
+        new, gone = ([id_ for id_ in one.shown if id_ not in other.shown] for one, other in ((after, before), (before, after)))
+        differing = [id_ for id_, given in after.shown.items() if id_ in before.shown and not is_same_statement(before.shown[id_], given)]
         queue.add(get_cypher("add_mentions"), mentions, scope)
-        queue.add(get_cypher("add_stated"), new, scope, each=[build_statement_properties(after.stated[id_]) for id_ in new])
-        queue.add(get_cypher("change_stated"), differing, scope, each=[build_statement_properties(after.stated[id_]) for id_ in differing])
+        queue.add(get_cypher("add_stated"), new, scope, each=[build_statement_properties(after.shown[id_]) for id_ in new])
+        queue.add(get_cypher("change_stated"), differing, scope, each=[build_statement_properties(after.shown[id_]) for id_ in differing])
         queue.add(get_cypher("remove_stated"), gone, scope)
         queue.add(get_cypher("remove_mentions"), mentioned, scope)
 

@@ -251,7 +251,24 @@ def draw_scopes(tx: Transaction, contents: Contents, rows: Sequence[ScopeRow], a
     names: dict[AssetKey, None] = {}
     for digest in added:
         names.update(dict.fromkeys(build_keys(decode_layout(blobs[digest]))))
-    write_projection(tx, changes, names)
+    write_projection(tx, contents, changes, names)
+
+
+def remove_implied(connection: Connection, contents: Contents) -> None:
+    """Remove the relationships for which others stand since schema 7, of all scopes that an earlier version has drawn."""
+    after = 0
+    while ids := connection.read(partial(run_query, text=get_cypher("page_of_drawn_scopes"), after=after, limit=SCOPES))[0]:
+        connection.write(partial(_remove_implied, contents=contents, ids=ids))
+        after = ids[-1]
+
+
+def _remove_implied(tx: Transaction, contents: Contents, ids: Sequence[int]) -> None:
+    run_query(tx, get_cypher("lock_projection"))
+    rows = read_rows(tx, get_cypher("stating_scopes"), ids=ids)
+    blobs = contents.read(tx, {bytes.fromhex(digest) for *_, digest in rows})
+    drawn = ((scope, decode_assertions(blobs[bytes.fromhex(digest)])) for scope, *_, digest in rows)
+    implied = ((scope, [id_ for id_ in of.mentions if id_ not in of.shown and id_ not in of.unlinked]) for scope, of in drawn)
+    run_in_chunks(tx, get_cypher("remove_implied"), [[scope, some] for scope, some in implied if some])
 
 
 def _find_digest(state: Sequence[object] | None) -> bytes | None:

@@ -61,6 +61,21 @@ UNWIND $rows AS row
 MATCH (r:Run {key: row.of})
 SET r.runIdKey = row.digest
 
+// What schema 7 draws no more
+//// page_of_drawn_scopes
+MATCH (s:Scope) WHERE s.id > $after
+WITH s ORDER BY s.id LIMIT $limit
+RETURN collect(s.id)
+
+// row: scope, ids of assets
+//// remove_implied
+UNWIND $rows AS row
+MATCH (s:Scope {id: row[0]})
+UNWIND row[1] AS id
+MATCH (n:Name {id: id})
+MATCH (s)-[r:SAYS|MENTIONS]->(n)
+DELETE r
+
 //// unfinished_indexes
 SHOW INDEXES YIELD name, state, failureMessage WHERE state <> 'ONLINE'
 RETURN collect([name, state, failureMessage])
@@ -584,6 +599,11 @@ UNWIND $ids AS id
 MATCH (s:Scope {id: id})
 RETURN collect([s.id, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional])
 
+//// stating_scopes
+UNWIND $ids AS id
+MATCH (s:Scope {id: id}) WHERE s.digest IS NOT NULL
+RETURN collect([s.id, s.source, s.observedMicros, s.digest])
+
 //// add_drawn_scopes
 UNWIND $rows AS row
 MERGE (o:Source {key: row.sourceKey}) ON CREATE SET o.name = row.source, o.kind = row.sourceKind
@@ -615,13 +635,14 @@ UNWIND $rows AS row
 MATCH (n:Name {id: row.id})
 SET n:Asset:<kind>, n += row
 
-// Of assets that may not show what they shall, all that is stated of them. row: id, [name, value] of what they shall show (null: it is not
-// known).
+// Of assets that may not show what they shall, what is stated of them, and the scopes that list them as columns. row: id, [name, value] of
+// what they shall show (null: it is not known).
 //// contested_stated
 UNWIND $rows AS row
 MATCH (n:Name {id: row[0]})
 WHERE row[1] IS NULL OR any(pair IN row[1] WHERE n[pair[0]] IS NULL OR n[pair[0]] <> pair[1])
-RETURN collect([row[0], [(s:Scope)-[r:SAYS]->(n) | [s.id, s.source, s.observedMicros, properties(r)]]])
+RETURN collect([row[0], [(s:Scope)-[r:SAYS]->(n) | [s.id, s.source, s.observedMicros, properties(r)]],
+  reduce(ids = [], some IN [()-[r:HAS_COLUMN]->(n) | r.scopes] | ids + some)])
 
 // The beginning of a query whose parts refer to nodes by position. In their rows, row[0] are positions: of assets, or of the start and the
 // end of each relationship.
@@ -724,7 +745,7 @@ SET n += given
 
 //// hide_unstated
 UNWIND $rows AS id
-MATCH (n:Name {id: id}) WHERE NOT EXISTS { (n)<-[:SAYS|MENTIONS]-(:Scope) }
+MATCH (n:Name {id: id}) WHERE NOT EXISTS { (n)--() }
 REMOVE n:Asset:Domain:DataProduct:Dataset:Column:Job:Consumer:Owner:Contract, n.name, n.qualifiedName, n.namespace, n.dataset
 
 // Search. The prose of the scopes `$pending` is not as it is drawn.

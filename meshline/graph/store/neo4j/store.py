@@ -41,7 +41,7 @@ from meshline.graph.store.neo4j.connection import ROWS, Address, Connection, Tra
 from meshline.graph.store.neo4j.cypher import MIGRATIONS, get_cypher
 from meshline.graph.store.neo4j.dropped_runs import move_dropped_runs
 from meshline.graph.store.neo4j.pending_search import PendingContents, read_pending_contents
-from meshline.graph.store.neo4j.projector import Projector, read_projection
+from meshline.graph.store.neo4j.projector import Projector, read_projection, remove_implied
 from meshline.graph.store.neo4j.pruner import prune
 from meshline.graph.store.neo4j.records import Contents, find_earliest_change, read_counters, read_journal, read_raw_events, read_runs
 from meshline.graph.store.neo4j.search_names import build_lucene_choice, build_lucene_query, compute_digest
@@ -90,6 +90,7 @@ class Neo4jStore:
             self._add_digests("runs_without_id_digest", "set_id_digests", "")
             while self._connection.write(move_dropped_runs):
                 pass
+            remove_implied(self._connection, self._contents)
         self._connection.write(lambda tx: run_query(tx, get_cypher("make_meta"), schema=newest))
 
     def _add_digests(self, texts: str, digests: str, first: int | str) -> None:
