@@ -18,6 +18,8 @@ from meshline.graph.model import AssetFact, AssetKey, AssetKind, Facts, Preceden
 from meshline.graph.store.base import Batch
 from meshline.graph.store.neo4j import Neo4jStore, projection, projector
 from meshline.graph.store.neo4j.assertions import Properties, SourceProperties, merge_properties
+from meshline.graph.store.neo4j.connection import run_query
+from meshline.graph.store.neo4j.cypher import get_cypher
 from tests.servers import Neo4jServer
 from tests.sizes import count_examples
 from tests.stores.drawing import build_drawing, read_drawing
@@ -253,6 +255,26 @@ def test_commits_do_not_wait_for_a_graph_that_cannot_be_drawn(
         assert failed.wait(60)
         assert commit_statements(store, build_statement("B", 2)).revision == 2
     assert "the graph for people is behind: no room" in caplog.text
+
+
+def test_commits_wait_once_for_a_process_that_is_frozen_with_the_lock(
+    neo4j: Neo4jServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(projector, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(projector, "LATE_SECONDS", 0.0)
+    monkeypatch.setattr(projector, "WAIT_SECONDS", 0.2)
+    with closing(Neo4jStore(neo4j.url)) as store, neo4j.session() as session:
+        frozen = session.begin_transaction()
+        run_query(frozen, get_cypher("lock_projection"))
+        for at in (1, 2):
+            commit_statements(store, build_statement("A", at))
+        monkeypatch.setattr(projector, "WAIT_SECONDS", 3_600.0)
+        assert commit_statements(store, build_statement("B", 3)).revision == 3
+        assert store.read_projection().drawn == 0
+        assert caplog.text.count("the graph for people has not moved for 0.2 seconds") == 1
+        frozen.rollback()
+        wait_until_drawn(store)
+        assert read_drawing(neo4j) == build_drawing(list_heads(store))
 
 
 def test_a_query_is_planned_once_for_lists_of_all_lengths(store: Neo4jStore, neo4j: Neo4jServer) -> None:

@@ -102,6 +102,7 @@ class Projector:
         self._newest = 0  # the last revision of this process or, as far as it was read, of others
         self._drawn = 0
         self._failed = False  # the last batch
+        self._stalled = False  # a commit has waited in vain since the last batch
         self._closed = False
         self._thread: threading.Thread | None = None
 
@@ -123,11 +124,17 @@ class Projector:
                     self._start()
 
     def wait_for_room(self) -> None:
-        """Wait while the projection is too far behind; not for one that fails, since commits are durable without it."""
+        """Wait while the projection is too far behind; not for one that fails or does not move, such as of a process that is frozen with
+        the lock: commits are durable without it.
+        """
         with self._turn:
-            end = time.monotonic() + WAIT_SECONDS
+            drawn, end = self._drawn, time.monotonic() + WAIT_SECONDS
             while self._is_late() and (left := end - time.monotonic()) > 0:
                 self._turn.wait(left)
+            if self._is_late() and self._drawn == drawn:
+                self._stalled = True
+                log.warning("the graph for people has not moved for %g seconds: commits go on without it until it does", WAIT_SECONDS)
+                self._turn.notify_all()
 
     def complete(self, seconds: float = CLOSE_SECONDS) -> bool:
         """Draw everything that is committed now. False if that takes longer."""
@@ -164,7 +171,7 @@ class Projector:
 
     def _is_late(self) -> bool:
         first = self._waiting[0][1] if self._waiting else float("inf")
-        return not self._failed and not self._closed and time.monotonic() - first > LATE_SECONDS
+        return not (self._failed or self._stalled or self._closed) and time.monotonic() - first > LATE_SECONDS
 
     def _run(self) -> None:
         while self._wait_until_due():
@@ -199,7 +206,7 @@ class Projector:
         with self._turn:
             self._drawn = max(self._drawn, drawn)
             self._newest = max(self._newest, self._drawn)
-            self._failed = False
+            self._failed = self._stalled = False
             while self._waiting and self._waiting[0][0] <= self._drawn:
                 self._waiting.popleft()
             self._turn.notify_all()
