@@ -387,7 +387,7 @@ READ_OF_UNKNOWN_SIZE = 200  # contents
 
 
 class Contents:
-    """Reads and adds contents; caches the ones read last. Thread-safe."""
+    """Reads and adds contents; caches the ones used last. Thread-safe."""
 
     def __init__(self) -> None:
         self._remembered: OrderedDict[bytes, bytes] = OrderedDict()
@@ -414,13 +414,14 @@ class Contents:
         return found
 
     def add(self, tx: Transaction, queue: WriteQueue, contents: Iterable[Content]) -> list[Content]:
-        """Queue the writes of the contents that the store does not have, and return these."""
+        """Queue the writes of the contents that the store does not have, and return these. They are cached: the projector reads them next."""
         by_digest = {content.digest.hex(): content for content in contents}
         if not by_digest:
             return []
         for (known,) in read_rows(tx, get_cypher("known_contents"), digests=list(by_digest)):
             del by_digest[known]
         queue.add(get_cypher("add_contents"), [{"digest": digest, "blob": content.blob} for digest, content in by_digest.items()])
+        self._remember({content.digest: content.blob for content in by_digest.values()})
         return list(by_digest.values())
 
     def _remember(self, blobs: Mapping[bytes, bytes]) -> None:
