@@ -33,7 +33,7 @@ from meshline.graph.store.neo4j.search_names import compute_digest
 log = logging.getLogger("meshline.store")
 
 CHANGES = 500  # commits that are drawn together
-SCOPES = 100  # of one transaction: commits that wait for room wait for one, and Java's garbage collector copies what a large one has
+SCOPES = 200  # of one transaction: commits that wait for room wait for one, and Java's garbage collector copies what a large one has
 CONTENTS = 2_000  # new contents of one transaction
 
 IDLE_SECONDS = 0.1  # without a commit, until the projection follows
