@@ -66,7 +66,12 @@ def read_drawing(server: Neo4jServer) -> Drawing:
             attributes = {name: value for name, value in n.items() if name not in OWN}
             labels = frozenset(n.labels - {"Name", "Asset"})
             nodes[n["id"]] = Node(
-                labels, n["name"], n.get("namespace"), n["qualifiedName"], _format_json(attributes), frozenset(scopes[s] for s in [*scope_ids, *linked])
+                labels,
+                n["name"],
+                n.get("namespace"),
+                n["qualifiedName"],
+                _format_json(attributes),
+                frozenset(scopes[s] for s in [*scope_ids, *linked]),
             )
         twice = "MATCH (s:Scope)-[:MENTIONS]->(n) MATCH (n)-[q]-() WHERE s.id IN q.scopes RETURN s.parts, n.id"
         assert not session.run(twice).values(), "a scope mentions what no other relationship of it has"

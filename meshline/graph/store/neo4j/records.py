@@ -414,7 +414,7 @@ class Contents:
         return found
 
     def add(self, tx: Transaction, queue: WriteQueue, contents: Iterable[Content]) -> list[Content]:
-        """Queue the writes of the contents that the store does not have, and return these. They are cached: the projector reads them next."""
+        """Queue the writes of the contents that the store does not have; these. They are cached: the projector reads them next."""
         by_digest = {content.digest.hex(): content for content in contents}
         if not by_digest:
             return []
