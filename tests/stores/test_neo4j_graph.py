@@ -134,7 +134,7 @@ def test_an_asset_leads_to_its_sources(store: Neo4jStore, neo4j: Neo4jServer) ->
     assert run_cypher(neo4j, by) == [["openlineage/default", 5_000_000]]
 
 
-def test_an_edge_stands_for_what_it_implies(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+def test_an_edge_replaces_what_it_implies(store: Neo4jStore, neo4j: Neo4jServer) -> None:
     """A relationship of a scope to each asset would be half of all: only what no edge shows has one."""
     other = build_column_key(build_dataset_key("x", "y"), "z")
     columns = (EMAIL, build_column_key(ORDERS, "note"))
@@ -142,7 +142,7 @@ def test_an_edge_stands_for_what_it_implies(store: Neo4jStore, neo4j: Neo4jServe
         assets=(
             AssetFact(ORDERS, {"location": "s3://a"}),
             AssetFact(columns[0], {"type": "text"}),
-            AssetFact(columns[1], {"type": "text", "description": "of whom"}),
+            AssetFact(columns[1], {"type": "text", "description": "of the buyer"}),
             AssetFact(LOAD, {}),
         ),
         edges=(*(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key) for key in columns), EdgeFact(EdgeType.WRITES, LOAD, ORDERS)),

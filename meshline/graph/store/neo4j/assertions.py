@@ -104,7 +104,7 @@ def _build_assertions(blob: bytes) -> Assertions:
 
 
 def _is_implied(given: StatedProperties, *, is_end: bool, is_listed: bool) -> bool:
-    """True if an edge of the same scope stands for the SAYS relationship: that costs as much as the edge, and a table has many
+    """True if an edge of the same scope replaces the SAYS relationship: that costs as much as the edge, and a table has many
     columns. What a listing states of its columns is then read from its content, which the `scopes` of HAS_COLUMN lead to.
     """  # codespell:ignore says
     return given.words is None and (is_listed or (is_end and not given.attributes))

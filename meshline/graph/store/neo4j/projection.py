@@ -64,7 +64,7 @@ class NodeQueue:
             self._size += len(some)
 
     def flush(self) -> None:
-        """Run the queries, in the order of their texts: the server plans each order of them anew."""
+        """Run the queries, in the order of their texts: the server plans each order of them again."""
         if self._rows:
             queries = sorted(self._rows.items())
             parts = [f"CALL (nodes) {{\n{number_rows(text, number)}\n}}" for number, (text, _) in enumerate(queries)]
@@ -147,9 +147,9 @@ def _merge_attributes(tx: Transaction, contents: Contents, changes: Sequence[Sco
             for scope in listing:
                 if scope in listings and scope not in by_scope and id_ in listings[scope].stated:
                     by_scope[scope] = listings[scope].build_properties(id_)
-            others = [given for scope, given in by_scope.items() if scope not in changed]
-            names = before[id_].union(*(given.attributes for given in others))
-            found[id_] = {**dict.fromkeys(names), **merge_properties([*others, *stated[id_]], PRECEDENCE)}
+            kept = [given for scope, given in by_scope.items() if scope not in changed]
+            names = before[id_].union(*(given.attributes for given in kept))
+            found[id_] = {**dict.fromkeys(names), **merge_properties([*kept, *stated[id_]], PRECEDENCE)}
     return found
 
 
