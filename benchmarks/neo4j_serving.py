@@ -167,9 +167,9 @@ def _wait_until_drawn(store: Neo4jStore) -> None:
 
 
 LIMITS = """\
-Neo4j. The graph for people has thirty nodes and 190 relationships of a `new` event, with the full-text index of the names; of warm
+Neo4j. The graph for people has thirty nodes and a hundred relationships of a `new` event, with the full-text index of the names; of warm
 Java, a node takes 35 µs of processor, a relationship 7 to 14 (half of it in its commit, most of that for its properties), finding a
-node 5. The log of an event is about twenty nodes, a quarter of all that. Java compiles for some thousand events until it is warm:
+node 5. The log of an event is about twenty nodes, a fifth of all that. Java compiles for some thousand events until it is warm:
 the first ones take three to five times as much."""
 
 BENCHMARK = Benchmark("neo4j-serving", ABOUT, run, LIMITS)
