@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from meshline.graph.index import Direction, LineageIndex, index_tables
 from meshline.graph.index.arrays import DEAD, N_FLOWS
 from meshline.graph.index.dump import collect_traversable
-from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
+from meshline.graph.model import KINDS, AssetKey, AssetKind, Facts, Statement
 from tests.index.heads import (
     Fold,
     build_flow,
@@ -64,8 +64,8 @@ def list_paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, 
 
 def collect_names(index: LineageIndex) -> object:
     """The listed assets, the asset that each name finds, and the former names of columns."""
-    counted = index.count_of_kind(AssetKind.COLUMN)
-    assert counted == len(index.assets.list_of_kind(AssetKind.COLUMN))
+    counted = {kind: index.count_of_kind(kind) for kind in KINDS}
+    assert counted == {kind: len(index.assets.list_of_kind(kind)) for kind in KINDS}
     listed = {
         kind: [index.assets.get_key(node) for node in index.assets.list_of_kind(kind)] for kind in (AssetKind.DATASET, AssetKind.COLUMN)
     }

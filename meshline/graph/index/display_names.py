@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meshline.graph.index.arrays import COLUMN, DATASET, GONE, MERGED, N_NODES, NONE, PAST
+from meshline.graph.index.arrays import COLUMN, DATASET, GONE, I64, MERGED, N_NODES, NONE, PAST
 from meshline.graph.index.heads import FACTS, RELATIONS
 from meshline.graph.index.listed_assets import has_catalog, mark_listed
 from meshline.graph.index.loader import HeadLoader
@@ -61,8 +61,8 @@ class DisplayNames:
         self._datasets: dict[int, AssetKey] = {}
         self._sorted: dict[AssetKind, Ints] = {}
         self._folded: dict[AssetKind, Sequence[str]] = {}
-        self._columns: int | None = None
         self._listed: Flags | None = None
+        self._counts: I64 | None = None  # of `_listed`, by kind
         self._names_version = -1
         self._listings: dict[int, list[Listing]] = {}
         self._version = -1
@@ -109,13 +109,15 @@ class DisplayNames:
         return found
 
     def count_of_kind(self, kind: AssetKind) -> int:
-        """The length of `list_of_kind`: columns are counted without being put in order, which takes three times as long."""
-        self._follow_names()
-        if kind is not AssetKind.COLUMN or kind in self._sorted:
-            return len(self.list_of_kind(kind))
-        if self._columns is None:
-            self._columns = sum(map(self._count_columns, self.list_of_kind(AssetKind.DATASET).tolist()))
-        return self._columns
+        """The length of `list_of_kind`, for which nothing is put in order."""
+        listed = self.get_listed()
+        if self._counts is None:
+            self._counts = self._count_kinds(listed)
+        return int(self._counts[KINDS.index(kind)])
+
+    def _count_kinds(self, listed: Flags) -> I64:
+        """How many of these nodes there are of each kind. `listed`: boolean array by node."""
+        return np.bincount(self._tables.nodes.kind[: len(listed)][listed], minlength=len(KINDS))
 
     def list_folded_names(self, kind: AssetKind) -> Sequence[str]:
         """The last part of the shown name of each asset of `list_of_kind`, casefolded; made once for all questions."""
@@ -147,11 +149,15 @@ class DisplayNames:
 
     def mark_listed(self, nodes: Longs) -> Flags:
         """Which of these assets lists and searches show: visible ones, without inferred datasets and unlisted columns."""
+        listed: Flags = self.get_listed()[nodes]
+        return listed
+
+    def get_listed(self) -> Flags:
+        """The same for all nodes, by number; only representatives are listed."""
         self._follow_names()
         if self._listed is None or len(self._listed) < self._tables.counts[N_NODES]:  # a check that supposes leaves nodes
-            self._listed = mark_listed(self._tables, self._precedence)
-        listed: Flags = self._listed[nodes]
-        return listed
+            self._listed, self._counts = mark_listed(self._tables, self._precedence), None
+        return self._listed
 
     def is_described(self, dataset: int) -> bool:
         return any(self._tables.nodes.listed[member] > 0 for member in self._tables.list_ring(dataset))
@@ -233,8 +239,7 @@ class DisplayNames:
             self._datasets.clear()
             self._sorted.clear()
             self._folded.clear()
-            self._columns = None
-            self._listed = None
+            self._listed = self._counts = None
 
     def _get_dataset_key(self, dataset: int) -> AssetKey:
         tables = self._tables
@@ -303,12 +308,6 @@ class DisplayNames:
             for column in self._list_live_children(dataset)
         }
         return sorted(names, key=names.__getitem__)
-
-    def _count_columns(self, dataset: int) -> int:
-        """The length of `list_columns_by_name`."""
-        if self._may_be_unlisted(dataset):
-            return len(self._find_columns(dataset))
-        return len({int(self._tables.nodes.rep[column]) for column in self._list_live_children(dataset)})
 
     def _find_columns(self, dataset: int) -> list[int]:
         """The visible columns of a dataset except unlisted ones, in no order."""

@@ -790,7 +790,7 @@ class LineageIndex:
         return self._shown.list_folded_names(kind)
 
     def count_of_kind(self, kind: AssetKind) -> int:
-        """The length of `assets.list_of_kind`, which it does not make where that takes long."""
+        """The length of `assets.list_of_kind`, for which nothing is put in order."""
         return self._shown.count_of_kind(kind)
 
     def compute_once(self, name: object, compute: Callable[[], T]) -> T:

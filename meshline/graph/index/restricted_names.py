@@ -16,7 +16,7 @@ from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.lookup import AssetLookup
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.index.statistics import DatasetNames, ListedColumns, NameMatcher, Survey
-from meshline.graph.model import AssetKey, AssetKind
+from meshline.graph.model import KINDS, AssetKey, AssetKind
 
 
 def refuse_question(*_: object, **__: object) -> NoReturn:
@@ -50,7 +50,11 @@ class RestrictedNames(DisplayNames):
         return nodes[self._visible[nodes]]
 
     def count_of_kind(self, kind: AssetKind) -> int:
-        return len(self.list_of_kind(kind))
+        return int(self._kind_counts[KINDS.index(kind)])
+
+    @cached_property
+    def _kind_counts(self) -> I64:
+        return self._count_kinds(self._whole.get_listed()[: len(self._visible)] & self._visible)
 
     @cached_property
     def _folded_names(self) -> dict[AssetKind, Sequence[str]]:
