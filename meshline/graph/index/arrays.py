@@ -171,7 +171,9 @@ def allocate_group(group: type[Group], size: int, slots: int = 0, text: int = 0)
 
 
 def widen_group(group: Group, used: int, need: int, expected: int = 0) -> Group:
-    """The group with room for `need` rows, as by `extend_array`; slots and text stay as they are."""
+    """The group with room for `need` rows, as by `extend_array`; slots and text stay as they are: they are no group's second array."""
+    if len(group[1]) >= need:
+        return group
     arrays: list[npt.NDArray[Any]] = []
     for (name, _), array in zip(_list_fields(type(group)), group, strict=True):
         arrays.append(array if name in {"slots", "text"} else extend_array(array, used, need, expected))
