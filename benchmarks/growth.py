@@ -17,6 +17,7 @@ from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
     JOB_OUTPUT,
+    AssetKey,
     EdgeFact,
     EdgeType,
     Facts,
@@ -34,11 +35,13 @@ from meshline.graph.store.sqlite import SqliteStore
 
 ABOUT = """\
 What should cost as much as it changes or finds, however much there is. A run states one more output of its job, and the latest one is
-withdrawn, so that another is the latest: of a job with many outputs, against one with few. A column is resolved by its name in capitals,
+withdrawn, so that another is the latest: of a job with many outputs, against one with few. A table of ten columns is described and renamed:
+one with many past names, each with the columns of then, against one with few. A column is resolved by its name in capitals,
 and a name that nothing has: in a large graph, against a small one. A name of 4,000 characters against one of 400, in the large graph. In
 the time of the processor, the median of several."""
 
 OUTPUTS = {Size.TINY: (200, 400), Size.QUICK: (1_000, 20_000), Size.FULL: (1_000, 100_000)}
+RENAMES = {Size.TINY: (20, 80), Size.QUICK: (100, 1_000), Size.FULL: (100, 4_000)}
 DATASETS = {Size.TINY: (20, 40), Size.QUICK: (300, 3_000), Size.FULL: (300, 30_000)}
 COLUMNS = 10  # of a dataset
 TIMES = {Size.TINY: 3, Size.QUICK: 50, Size.FULL: 100}
@@ -56,6 +59,15 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         yield Figure(
             case=f"{case}, of {many:,}", unit="ms of processor", ours=ours, reference=small[case], against=f"of {few:,}", goal=goal
         )
+    few, many = RENAMES[size]
+    yield Figure(
+        case=f"a table is renamed, of {many:,} past names",
+        unit="ms of processor",
+        ours=_measure_renames(many, TIMES[size]),
+        reference=_measure_renames(few, TIMES[size]),
+        against=f"of {few:,}",
+        goal=goal,
+    )
     few, many = DATASETS[size]
     small, large = (_measure_names(datasets, TIMES[size]) for datasets in (few, many))
     for case in ("a column in capitals", "a name that nothing has"):
@@ -119,6 +131,21 @@ def _state_output(number: int, at: int) -> Statement:
     return Statement(SOURCE, (JOB_OUTPUT, NAMESPACE, "job", *output.parts), at, encode_facts(Facts(flows=(flow,))), "run")
 
 
+def _measure_renames(names: int, times: int) -> float:
+    live = _fill(statement for at in range(names) for statement in _state_rename(at))
+    found = _measure(lambda at: _commit(live, *_state_rename(names + at)), times)
+    live.store.close()
+    return found
+
+
+def _state_rename(number: int) -> tuple[Statement, Statement]:
+    """The columns of a table, and its next name."""
+    before, after = (build_dataset_key(NAMESPACE, f"raw.Table{at}") for at in (number, number + 1))
+    edges = (EdgeFact(EdgeType.RENAMED_TO, before, after),)
+    renamed = Statement(SOURCE, ("dataset-renamed", *after.parts, *before.parts), 2 * number + 1, encode_facts(Facts(edges=edges)))
+    return _state_columns(before, "", 2 * number), renamed
+
+
 def _measure_names(datasets: int, times: int) -> dict[str, float]:
     names = {length: ".".join(f"part{n:03}" for n in range(int(length) // 8)) for length in ("400", "4000")}
     live = _fill(_state_schema(name) for name in (*(f"raw.Table{n}" for n in range(datasets)), *names.values()))
@@ -136,10 +163,13 @@ def _measure_names(datasets: int, times: int) -> dict[str, float]:
 
 
 def _state_schema(name: str) -> Statement:
-    dataset = build_dataset_key(NAMESPACE, name)
-    columns = [build_column_key(dataset, f"Id{n}_{name.removeprefix('raw.Table')}"[:50]) for n in range(COLUMNS)]
-    edges = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, column, {"position": at}) for at, column in enumerate(columns, 1))
-    return Statement(SOURCE, ("dataset", *dataset.parts, "schema"), 1, encode_facts(Facts(edges=edges)))
+    return _state_columns(build_dataset_key(NAMESPACE, name), f"_{name.removeprefix('raw.Table')}", 1)
+
+
+def _state_columns(dataset: AssetKey, suffix: str, at: int) -> Statement:
+    columns = [build_column_key(dataset, f"Id{n}{suffix}"[:50]) for n in range(COLUMNS)]
+    edges = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, column, {"position": place}) for place, column in enumerate(columns, 1))
+    return Statement(SOURCE, ("dataset", *dataset.parts, "schema"), at, encode_facts(Facts(edges=edges)))
 
 
 BENCHMARK = Benchmark("growth", ABOUT, run)

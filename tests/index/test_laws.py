@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.graph.index import Direction, LineageIndex, index_tables
+from meshline.graph.index import Direction, LineageIndex, index_tables, large_classes
 from meshline.graph.index.arrays import DEAD, N_FLOWS
 from meshline.graph.index.dump import collect_traversable
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Facts, Statement
@@ -31,9 +31,10 @@ Answer = list[tuple[AssetKey, int, int, bool]]
 
 @pytest.fixture(autouse=True)
 def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fold and compact after every few rows."""
+    """Fold and compact after every few rows; move what joins and leaves any class of several."""
     monkeypatch.setattr(index_tables, "OVERLAY", 3)
     monkeypatch.setattr(index_tables, "GARBAGE", 5)
+    monkeypatch.setattr(large_classes, "LARGE", 1)
 
 
 def collect_answers(index: LineageIndex) -> dict[tuple[AssetKey, Direction], Answer]:

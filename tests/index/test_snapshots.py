@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph import index_file as keeping
-from meshline.graph.index import LineageIndex, index_state, index_tables, snapshot_file
+from meshline.graph.index import LineageIndex, index_state, index_tables, large_classes, snapshot_file
 from meshline.graph.index.snapshot_file import Busy, SnapshotWriter, compute_code_digest, open_snapshot
 from meshline.graph.index_file import Snapshots, read_tokens
 from meshline.graph.live_graph import LiveGraph
@@ -94,6 +94,7 @@ def test_increments_on_a_mapped_index_equal_a_rebuild(batches: list[list[Stateme
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_tables, "OVERLAY", 3)
         patch.setattr(index_tables, "GARBAGE", 5)
+        patch.setattr(large_classes, "LARGE", 1)
         fold, path = Fold(), Path(folder) / "index"
         index = LineageIndex.load([], 0)
         for batch in batches:
@@ -121,7 +122,7 @@ def test_what_an_index_knows_is_in_the_file_or_derived() -> None:
         | {"tables", "identity", "owners", "dataset_renames", "column_renames", "pairs", "silent_jobs"},
         "tables": {"share", "heads", "_local", "_longest", "_found", "_itself", "_supported"},
         "heads": {"renumbered", "_key", "_in_some", "_jobs", "_parts", "_runs"},
-        "identity": {"regrouped", "_classes", "_columns"},
+        "identity": {"regrouped", "_classes", "_columns", "_rest", "_large"},
         "owners": {"_nodes", "_upto", "_in_use", "_restated"},
         "datasets": {"_stating", "_leading", "_continuing", "_changed", "_loose"},
         "columns": {"_texts", "_changed"},

@@ -54,6 +54,7 @@ from meshline.graph.store.head_table import HeadTable
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 
 _LONG = 512  # bytes of a text that is first compared with the longest interned string
+_LONG_RING = 32  # members of a class that are listed without a kernel
 OVERLAY = 65_536  # flows outside the CSR arrays before they are folded in; or an eighth of all
 GARBAGE = 131_072  # dead rows before tables are compacted; or a third of all
 SPARE = 1.1  # room, in terms of the rows that a load is expected to bring
@@ -371,6 +372,8 @@ class IndexTables:
         members = [node]
         member = int(self.nodes.ring[node])
         while member != node:
+            if len(members) == _LONG_RING:
+                return self._collect_rows(lambda found: collect.list_members(node, self.nodes.ring, found))
             members.append(member)
             member = int(self.nodes.ring[member])
         return members

@@ -28,9 +28,10 @@ from meshline.graph.index.arrays import (
 )
 from meshline.graph.index.column_renames import ColumnRenames, ColumnStep
 from meshline.graph.index.heads import RELATIONS
-from meshline.graph.index.identity import Identity, OwnerIdentity
+from meshline.graph.index.identity import Identity
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels.jit import compile_kernels, compile_kernels_soon
+from meshline.graph.index.owner_identity import OwnerIdentity
 from meshline.graph.index.pair_coverage import PairCoverage
 from meshline.graph.index.renames import DatasetRenames
 from meshline.graph.index.results import Ints

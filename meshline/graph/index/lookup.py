@@ -297,10 +297,12 @@ class _Ids:
         """Columns of merged datasets have an id by every name of the dataset. Empties `Identity.grouped`, which has no other reader."""
         tables = self._tables
         grouped, self._identity.grouped = self._identity.grouped, set()
-        for dataset in grouped:
-            if tables.nodes.traits[dataset] & (MERGED | PAST) == MERGED:
-                names = {int(tables.nodes.part2[column]) for column in tables.list_columns(dataset)}
-                for name in sorted(names):
+        nodes = tables.nodes
+        for rep in {int(nodes.rep[dataset]) for dataset in grouped if nodes.traits[dataset] & MERGED}:
+            members = np.array(tables.list_ring(rep), np.int32)
+            names = np.unique(nodes.part2[tables.list_children(*members.tolist())]).tolist()
+            for dataset in members[nodes.traits[members] & PAST == 0].tolist():
+                for name in names:
                     if tables.find_node(COLUMN, dataset, name) == NONE:
                         self._add(dataset, name)
 

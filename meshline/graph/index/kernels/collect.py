@@ -146,6 +146,21 @@ def list_columns(datasets: I32, nodes: Nodes, found: I32) -> int:
     return n
 
 
+@register_kernel("int", "I32", "I32")
+def list_members(node: int, ring: I32, found: I32) -> int:
+    """List all members of a node's identity class, itself first. `ring`: that of `Nodes`; `found`: int32, nodes.
+
+    Returns their number, as `list_relations`.
+    """
+    n, member = 0, node
+    while n == 0 or member != node:
+        if n < len(found):
+            found[n] = member
+        n += 1
+        member = ring[member]
+    return n
+
+
 @register_kernel("I32", "I32", "I8", "I32", "U8", "I32", "I8", "I32", "U8")
 def find_strongest(
     groups: I32,

@@ -15,6 +15,7 @@ from meshline.graph.index.arrays import (
     GONE,
     I32,
     I64,
+    MERGED,
     N_FACTS,
     N_FLOWS,
     N_NAMED,
@@ -326,3 +327,35 @@ def compact_heads(
     counts[N_FACTS] = n_facts
     counts[N_NAMED] = n_named
     return kept
+
+
+@register_kernel("I32", "I32", "I32", "U8")
+def leave_rings(leaving: I32, ring: I32, rep: I32, traits: U8) -> int:
+    """Take nodes out of their identity classes: each is alone then, and the smallest of the others represents these.
+
+    `leaving`: int32, nodes. `ring`, `rep`, `traits`: those of `Nodes`. Returns how many of the nodes were not alone.
+    """
+    n = 0
+    for node in leaving:
+        first = ring[node]
+        if first == node:
+            continue
+        previous, smallest = first, first
+        while ring[previous] != node:
+            previous = ring[previous]
+            smallest = min(smallest, previous)
+        ring[previous] = first
+        if rep[node] == node:
+            other = first
+            for _ in range(len(ring)):
+                rep[other] = smallest
+                other = ring[other]
+                if other == first:
+                    break
+        if previous == first:
+            traits[first] &= 255 - MERGED
+        ring[node] = node
+        rep[node] = node
+        traits[node] &= 255 - MERGED
+        n += 1
+    return n
