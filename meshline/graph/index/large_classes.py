@@ -180,10 +180,10 @@ class LargeClasses:
             return found[dataset], dataset
         going = [search for search in dict.fromkeys(found.values()) if search.frontier]
         parts = Counter(one for search in going for one in search.reps)
-        unsure = [search for search in going if any(parts[one] > 1 for one in search.reps)]
-        if not unsure:
+        uncertain = [search for search in going if any(parts[one] > 1 for one in search.reps)]
+        if not uncertain:
             return None, NONE
-        smallest = min(unsure, key=lambda search: len(search.visited))
+        smallest = min(uncertain, key=lambda search: len(search.visited))
         return smallest, smallest.frontier[0]
 
     def _list_visible(self, dataset: int) -> list[int]:
@@ -221,10 +221,10 @@ class LargeClasses:
 
     def _take_out(self, columns: Sequence[int], names: _Columns | None) -> None:
         """Take columns out of their classes. `names`: those of the class of their datasets."""
-        taken = {*columns}
+        leaving = {*columns}
 
         def find_other(column: int) -> int:
-            return next((member for member in self._tables.list_ring(column) if member not in taken), NONE)
+            return next((member for member in self._tables.list_ring(column) if member not in leaving), NONE)
 
         if names is not None:
             for column in columns:
