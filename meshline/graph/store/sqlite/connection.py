@@ -82,6 +82,7 @@ class Connections:
                 _migrate(self._writer, path)
                 if not unchecked:
                     _check_structure(self._writer, path)
+                    self._writer.execute("PRAGMA shrink_memory")  # the check leaves the cache full of pages that nothing asks for
                 self._file = None if self.in_memory else _identify_file(path)
             except BaseException:
                 self._writer.close()

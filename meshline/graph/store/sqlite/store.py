@@ -70,6 +70,7 @@ class SqliteStore:
         else:
             with self._connections.begin_reading() as connection:
                 yield from _iterate_heads(connection, as_of)
+                connection.execute("PRAGMA shrink_memory")  # what is read once does not stay in the cache
 
     @contextmanager
     def open_past(self, as_of: int) -> Iterator[PastReader]:
