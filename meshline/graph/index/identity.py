@@ -122,6 +122,7 @@ class Identity:
                 members = self._tables.list_ring(datasets[0])
                 self._group_columns(members)
                 self._large.record_columns(members, self.renamed)
+        self.grouped |= self._rest  # what was noted before may have left its class
         changed = bool(self._columns or self._rest)
         self._columns.clear()
         self._rest.clear()
