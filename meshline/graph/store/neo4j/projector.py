@@ -37,8 +37,8 @@ SCOPES = 200  # of one transaction: commits that wait for room wait for one, and
 CONTENTS = 2_000  # new contents of one transaction
 
 IDLE_SECONDS = 0.1  # without a commit, until the projection follows
-INTERVAL_SECONDS = 2.0  # between two batches while commits go on: what is stated again meanwhile is drawn once
-LATE_SECONDS = 3.0  # behind: then commits wait for the projection, so that it stays within five while one transaction takes less than two
+INTERVAL_SECONDS = 1.0  # between two batches while commits go on: what is stated again meanwhile is drawn once
+LATE_SECONDS = 2.0  # behind: then commits wait for the projection, so that it stays within five while it draws in three what two bring
 WAIT_SECONDS = 5.0  # that one commit waits at most
 FOREIGN_SECONDS = 3.0  # until changes of another process are drawn here, if that does not
 RETRY_SECONDS = 1.0
