@@ -24,7 +24,8 @@ have one time, as a scheduler gives it. Committed and in the index, a table or a
 fifth against the first, after each of 50 jobs has run once. The goal is that history does not cost."""
 LIMITS = """\
 A rename moves the few members that join or leave the class of its table, and looks for the place of each in the class, which takes a few
-nanoseconds for each past name. Where columns were renamed, too, the meaning of their names is computed for all members of the class."""
+nanoseconds for each past name. Where columns were renamed, too, the meaning of their names is computed for all members of the class.
+Of two tables that are exchanged, both classes are computed as a whole (`Identity._recompute_classes`): microseconds for each past name."""
 
 TIMES = {Size.TINY: 25, Size.QUICK: 1_000, Size.FULL: 20_000}
 JOBS = 50
