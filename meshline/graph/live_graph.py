@@ -320,11 +320,10 @@ class LiveGraph:
             stating = now.ownership.list_all_scopes_stating()
 
         def load(until: float) -> tuple[LineageIndex, Stating]:
-            index, is_whole = self._read_past(as_of, at, digests, until)
-            for _ in range(PAST_TRIES - 1):
+            for _ in range(PAST_TRIES):
+                index, is_whole = self._read_past(as_of, at, digests, until)
                 if is_whole:
                     break
-                index, is_whole = self._read_past(as_of, at, digests, until)
             then = index.ownership.list_all_scopes_stating()
             index.known_later = find_known_later(self.store, stating, then)
             return index, then
