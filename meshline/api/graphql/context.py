@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from graphql import (
@@ -208,6 +209,8 @@ class RequestContext:
 
     def release_lock(self) -> None:
         """Let writers continue. Views from before are not valid any more."""
+        for view in self._views.values():
+            view.release_assets()
         self._views.clear()
         if self._locked:
             self._locked = False
@@ -327,11 +330,16 @@ class GraphView:
         self.index = index
         self._assets: dict[int, AssetObject] = {}
         self.listed: list[AssetKey] = []  # assets that the answer has in columns, not as objects
-        self._attributes: DataLoader[int, assets.Attributes] = DataLoader(load_fn=self._load_attributes)
-        self._aliases: DataLoader[int, list[assets.Alias]] = DataLoader(load_fn=self._load_aliases)
-        self._checks: DataLoader[int, list[quality.Result]] = DataLoader(load_fn=self._load_checks)
-        self._health: DataLoader[int, health.Health] = DataLoader(load_fn=self._load_health)
-        self._stating_runs: DataLoader[int, Run | None] = DataLoader(load_fn=self._load_stating_runs)
+        # Functions, not methods of this view: else it would refer to itself, and be freed only when garbage is collected.
+        known = self._attributes = DataLoader[int, assets.Attributes](partial(_load_attributes, request, index))
+        self._aliases = DataLoader[int, list[assets.Alias]](partial(_load_aliases, request, index, known))
+        self._checks = DataLoader[int, list[quality.Result]](partial(_load_checks, request, index))
+        self._health = DataLoader[int, health.Health](partial(_load_health, request, index))
+        self._stating_runs = DataLoader[int, Run | None](partial(_load_stating_runs, request, index))
+
+    def release_assets(self) -> None:
+        """Forget the assets, which refer to the view."""
+        self._assets.clear()
 
     def list_ids(self) -> set[str]:
         """The ids of the assets in the answer."""
@@ -383,31 +391,36 @@ class GraphView:
         """The run that made the current statement of a scope, read like `read_attributes`; None if no run did."""
         return await self._stating_runs.load(scope_id)
 
-    async def _load_attributes(self, nodes: list[int]) -> Sequence[assets.Attributes]:
-        self.request.spend(0)
-        return assets.read_attributes(self.request.live, self.index, nodes)
 
-    async def _load_aliases(self, datasets: list[int]) -> Sequence[list[assets.Alias]]:
-        known = await self._attributes.load_many(datasets)
-        return assets.read_aliases(self.request.live, self.index, datasets, known)
+async def _load_attributes(request: RequestContext, index: LineageIndex, nodes: list[int]) -> Sequence[assets.Attributes]:
+    request.spend(0)
+    return assets.read_attributes(request.live, index, nodes)
 
-    async def _load_checks(self, datasets: list[int]) -> Sequence[list[quality.Result]]:
-        self.request.spend(0)
-        return quality.read_latest(self.request.live, self.index, datasets)
 
-    async def _load_health(self, products: list[int]) -> Sequence[health.Health]:
-        self.request.spend(0)
-        return health.compute_health(
-            self.request.live, self.index, products, get_current_micros() if self.index.as_of is None else self.index.as_of
-        )
+async def _load_aliases(
+    request: RequestContext, index: LineageIndex, attributes: DataLoader[int, assets.Attributes], datasets: list[int]
+) -> Sequence[list[assets.Alias]]:
+    known = await attributes.load_many(datasets)
+    return assets.read_aliases(request.live, index, datasets, known)
 
-    async def _load_stating_runs(self, scope_ids: list[int]) -> Sequence[Run | None]:
-        self.request.spend(0)
-        store, changes = self.request.live.store, self.index.changes
-        keys = {
-            head.scope_id: find_stating_run(head.source, head.scope, head.version)
-            for head in store.read_heads(scope_ids, self.index.as_of)
-            if head.last_observed == changes.get_scope(head.scope_id).last_observed  # else it is newer than the index
-        }
-        known = store.read_runs([key for key in keys.values() if key is not None])
-        return [None if (key := keys.get(scope_id)) is None else known.get(key) for scope_id in scope_ids]
+
+async def _load_checks(request: RequestContext, index: LineageIndex, datasets: list[int]) -> Sequence[list[quality.Result]]:
+    request.spend(0)
+    return quality.read_latest(request.live, index, datasets)
+
+
+async def _load_health(request: RequestContext, index: LineageIndex, products: list[int]) -> Sequence[health.Health]:
+    request.spend(0)
+    return health.compute_health(request.live, index, products, get_current_micros() if index.as_of is None else index.as_of)
+
+
+async def _load_stating_runs(request: RequestContext, index: LineageIndex, scope_ids: list[int]) -> Sequence[Run | None]:
+    request.spend(0)
+    store, changes = request.live.store, index.changes
+    keys = {
+        head.scope_id: find_stating_run(head.source, head.scope, head.version)
+        for head in store.read_heads(scope_ids, index.as_of)
+        if head.last_observed == changes.get_scope(head.scope_id).last_observed  # else it is newer than the index
+    }
+    known = store.read_runs([key for key in keys.values() if key is not None])
+    return [None if (key := keys.get(scope_id)) is None else known.get(key) for scope_id in scope_ids]

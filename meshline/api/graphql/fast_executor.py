@@ -27,6 +27,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLResolveInfoHelpers,
     GraphQLSchema,
     Undefined,
     is_leaf_type,
@@ -64,6 +65,24 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         # The list of fields is kept so that no other list gets its id.
         self._plans: dict[tuple[GraphQLOutputType, int], tuple[FieldDetailsList, Plan | None]] = {}
         self._fields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, Plan | None]] = {}
+
+    @property
+    def async_helpers(self) -> GraphQLResolveInfoHelpers:
+        """Made when a resolver needs them: kept here, they and this object would refer to each other, see `build_response`."""
+        return GraphQLResolveInfoHelpers(gather=self.gather_async_work, track=self.track_async_work)
+
+    @async_helpers.setter
+    def async_helpers(self, value: GraphQLResolveInfoHelpers) -> None:
+        """What graphql-core makes at the beginning is not kept."""
+
+    def build_response(self, data: Any) -> Any:
+        """At the end of the request. Plans are forgotten, since they refer to this object: what refers to itself is freed only when garbage
+        is collected, a hundred requests' at once, for which all others wait.
+        """
+        response = super().build_response(data)
+        self._plans.clear()
+        self._fields.clear()
+        return response
 
     def execute_field(self, parent_type: GraphQLObjectType, source: Any, field_details_list: FieldDetailsList, *rest: Any) -> Any:
         key = (parent_type, id(field_details_list))

@@ -6,8 +6,7 @@ the installation (policies, checks of changes) or on what is removed in time (ev
 
 from __future__ import annotations
 
-from graphql import DocumentNode, FieldNode, Visitor, visit
-from graphql.language.visitor import BREAK, VisitorAction
+from graphql import DocumentNode, FieldNode, SelectionSetNode
 
 # By name, wherever the schema has it: a new field has no ETag until its name is here, and tests/api/test_etag.py has compared its answers.
 # `search` is not among them: synonyms change without a revision.
@@ -73,22 +72,17 @@ REVISION_FIELDS = frozenset(
 ARGUMENTS = frozenset({"orderBy", "health", "lastRun"})  # an order or a filter may be by what has no ETag
 
 
-class _FieldVisitor(Visitor):
-    """Ends at the first field whose answer may depend on more than the revision."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.passed = True
-
-    def enter_field(self, node: FieldNode, *_: object) -> VisitorAction:
-        if node.name.value in REVISION_FIELDS and not any(given.name.value in ARGUMENTS for given in node.arguments or ()):
-            return None
-        self.passed = False
-        return BREAK
-
-
 def is_lasting(document: DocumentNode) -> bool:
     """Whether every field of a request is known to depend on the revision only."""
-    visitor = _FieldVisitor()
-    visit(document, visitor)
-    return visitor.passed
+    todo: list[SelectionSetNode | None] = [getattr(definition, "selection_set", None) for definition in document.definitions]
+    while todo:
+        selected = todo.pop()
+        for node in () if selected is None else selected.selections:
+            if isinstance(node, FieldNode) and not _is_lasting_field(node):
+                return False
+            todo.append(getattr(node, "selection_set", None))  # what a fragment's name stands for is a definition of its own
+    return True
+
+
+def _is_lasting_field(node: FieldNode) -> bool:
+    return node.name.value in REVISION_FIELDS and not any(given.name.value in ARGUMENTS for given in node.arguments or ())
