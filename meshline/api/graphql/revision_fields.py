@@ -80,7 +80,7 @@ def is_lasting(document: DocumentNode) -> bool:
         for node in () if selected is None else selected.selections:
             if isinstance(node, FieldNode) and not _is_lasting_field(node):
                 return False
-            todo.append(getattr(node, "selection_set", None))  # what a fragment's name stands for is a definition of its own
+            todo.append(getattr(node, "selection_set", None))  # a fragment is a definition of its own
     return True
 
 
