@@ -25,7 +25,9 @@ fifth against the first, after each of 50 jobs has run once. The goal is that hi
 LIMITS = """\
 A rename moves the few members that join or leave the class of its table, and looks for the place of each in the class, which takes a few
 nanoseconds for each past name. Where columns were renamed, too, the meaning of their names is computed for all members of the class.
-Of two tables that are exchanged, both classes are computed as a whole (`Identity._recompute_classes`): microseconds for each past name."""
+An exchange is three renames. What parts a class in two that both have more than 64 members, as what is withdrawn or late may, and what
+comes to a table that more than 64 statements join with others, computes the class as a whole (`Identity._recompute_classes`):
+microseconds for each past name."""
 
 TIMES = {Size.TINY: 25, Size.QUICK: 1_000, Size.FULL: 20_000}
 JOBS = 50

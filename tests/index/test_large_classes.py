@@ -12,7 +12,7 @@ from meshline.graph.index import LineageIndex, large_classes
 from meshline.graph.index.identity import Identity
 from meshline.graph.model import Facts, Statement
 from tests.index.graphs import get_node, list_columns
-from tests.index.heads import Fold, build_different_from, build_statement, state_merge, state_rename, state_schema, to_column
+from tests.index.heads import Fold, build_different_from, build_same_as, build_statement, state_merge, state_rename, state_schema, to_column
 from tests.index.strategies import column_renames, datasets, draw_lists, drops, lineages, merges, partings, renames, times
 from tests.index.test_laws import collect_answers, collect_names
 from tests.sizes import count_examples
@@ -120,6 +120,104 @@ def test_a_class_parts_wherever_what_joins_it_is_withdrawn(at: int, monkeypatch:
     assert index.dump() == fold.build_index().dump()
     index.changes.apply(fold.add(links[at]))
     assert index.dump() == before
+
+
+def build_chains(names: int) -> tuple[Fold, LineageIndex]:
+    """Three tables `a`, `b` and `c` that had so many names."""
+    fold, index = Fold(), LineageIndex.load([], 0)
+    for of in "abc":
+        index.changes.apply(fold.add(*(state_rename(f"{of}{at}", f"{of}{at + 1}", at) for at in range(names))))
+        index.changes.apply(fold.add(state_rename(f"{of}{names}", of, names)))
+        index.changes.apply(fold.add(*(state_schema(f"{of}{at}", "x", f"only_{of}", at=at) for at in range(names))))
+    return fold, index
+
+
+def draw_changes(data: st.DataObject, at: int) -> list[Statement]:
+    """An exchange of two of three tables, or what joins two, or a listing."""
+    one, other = data.draw(st.permutations("abc"))[:2]
+    exchange = [state_rename(one, "between", at), state_rename(other, one, at + 1), state_rename("between", other, at + 2)]
+    joined = build_statement(Facts(edges=(build_same_as(one, other),)), ("person", one, other, str(at)), at, source="person/p")
+    return data.draw(st.sampled_from((exchange, exchange, [joined], [state_schema(one, "x", "new", at=at)])))
+
+
+@given(data=st.data())
+@settings(max_examples=count_examples(20), deadline=None)
+def test_large_classes_are_exchanged_and_joined_without_a_look_at_their_members(data: st.DataObject) -> None:
+    names = large_classes.LARGE + 6
+    fold, index = build_chains(names)
+    with pytest.MonkeyPatch.context() as patch:
+        forbid_whole(patch, large_classes.LARGE)
+        for at in range(names + 1, names + 1 + 5 * data.draw(st.integers(1, 6)), 5):
+            changes = draw_changes(data, at)
+            for batch in [changes] if data.draw(st.booleans()) else [[statement] for statement in changes]:
+                index.changes.apply(fold.add(*batch))
+        if fold.statements[-1].scope[0] != "person":  # that would part a class in two large ones
+            index.changes.apply(fold.withdraw(fold.statements[-1]))
+    assert index.dump() == fold.build_index().dump()
+
+
+@given(data=st.data())
+@settings(max_examples=count_examples(40), deadline=None)
+def test_large_classes_part_and_join_in_any_order(data: st.DataObject) -> None:
+    """What is late, or withdrawn, parts a class in two large ones, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(large_classes, "LARGE", data.draw(st.integers(2, 6)))
+        patch.setattr(large_classes, "_MOST", data.draw(st.sampled_from((8, 16, 64))))
+        fold, index = build_chains(8)
+        stated = [statement for at in range(9, 9 + 5 * data.draw(st.integers(1, 4)), 5) for statement in draw_changes(data, at)]
+        for statement in data.draw(st.permutations(stated)):
+            index.changes.apply(fold.add(statement))
+            if data.draw(st.integers(0, 3)) == 0:
+                index.changes.apply(fold.withdraw(data.draw(st.sampled_from(fold.statements))))
+            assert index.dump() == fold.build_index().dump()
+    check_rebuilt(index, fold)
+
+
+def test_two_large_classes_become_one_and_two_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    fold, index = Fold(), LineageIndex.load([], 0)
+    for of in "ab":
+        index.changes.apply(fold.add(*(state_rename(f"{of}{at}", f"{of}{at + 1}", at) for at in range(MANY))))
+        index.changes.apply(fold.add(*(state_schema(f"{of}{at}", "x", f"only_{of}", at=at) for at in range(MANY + 1))))
+    separate = index.dump()
+    both = [state_merge(f"a{MANY}", f"b{MANY}", at=MANY), state_merge(f"b{MANY}", f"a{MANY}", at=MANY)]
+    forbid_whole(monkeypatch, large_classes.LARGE)
+    index.changes.apply(fold.add(both[0]))
+    assert {name.partition(".")[2] for name in list_columns(index, f"a{MANY}")} == {"x", "only_a", "only_b"}
+    assert get_node(index, f"a{MANY}.x") == get_node(index, f"b{MANY}.x")
+    index.changes.apply(fold.add(both[1]))
+    index.changes.apply(fold.withdraw(both[0]))
+    monkeypatch.undo()
+    assert index.dump() == fold.build_index().dump()
+    index.changes.apply(fold.withdraw(both[1]))
+    assert index.dump() == separate
+
+
+def test_a_parting_that_is_withdrawn_joins_classes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What joins them again is between others than the two that were different."""
+    monkeypatch.setattr(large_classes, "LARGE", 1)
+    fold, index = Fold(), LineageIndex.load([], 0)
+    apart = build_statement(Facts(edges=(build_different_from("a", "b"),)), ("not-same-as", "a", "b"), source="mesh/m")
+    index.changes.apply(fold.add(state_merge("a", "c"), state_merge("b", "d"), state_merge("c", "d"), apart))
+    assert get_node(index, "a") != get_node(index, "b")
+    index.changes.apply(fold.withdraw(apart))
+    assert get_node(index, "a") == get_node(index, "b")
+
+
+def test_names_that_no_listing_distinguishes_any_more_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table with the columns `y` and `Y` belongs to another name from a rename on; it had not yet been joined to others then."""
+    monkeypatch.setattr(large_classes, "LARGE", 1)
+    fold, index = Fold(), LineageIndex.load([], 0)
+    listed = [
+        state_schema("a", "y", "Y", at=1),
+        state_schema("b", "y", at=1),
+        state_schema("c", "Y", at=1),
+        state_schema("other", "z", at=1),
+    ]
+    index.changes.apply(fold.add(*listed, state_merge("a", "b", at=9), state_merge("b", "c", at=9)))
+    assert get_node(index, "b.y") != get_node(index, "c.Y")
+    index.changes.apply(fold.add(state_rename("a", "other", 5)))
+    assert get_node(index, "b.y") == get_node(index, "c.Y")
+    assert index.dump() == fold.build_index().dump()
 
 
 def test_a_parting_of_a_large_class_has_effect() -> None:

@@ -122,7 +122,7 @@ def test_what_an_index_knows_is_in_the_file_or_derived() -> None:
         | {"tables", "identity", "owners", "dataset_renames", "column_renames", "pairs", "silent_jobs"},
         "tables": {"share", "heads", "_local", "_longest", "_found", "_itself", "_supported"},
         "heads": {"renumbered", "_key", "_in_some", "_jobs", "_parts", "_runs"},
-        "identity": {"regrouped", "_classes", "_columns", "_rest", "_large"},
+        "identity": {"regrouped", "_classes", "_parted", "_columns", "_rest", "_large"},
         "owners": {"_nodes", "_upto", "_in_use", "_restated"},
         "datasets": {"_stating", "_leading", "_continuing", "_changed", "_loose"},
         "columns": {"_texts", "_changed"},

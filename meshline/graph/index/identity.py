@@ -27,6 +27,8 @@ _DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
 _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 
+Relation = tuple[int, int, int]  # its type, start and end
+
 
 class Identity:
     """Keeps rings, representatives and the trait MERGED of datasets and columns."""
@@ -52,6 +54,7 @@ class Identity:
         # Datasets that may have been joined or separated by heads that do not mention them; `ChangedAssets` empties it.
         self.regrouped: set[int] = set()
         self._classes: set[int] = set()
+        self._parted = False  # whether a DIFFERENT_FROM came or went
         self._columns: set[int] = set()
         self._rest: set[int] = set()  # a member of each class that others joined or left, in which no other column has to be grouped again
         self._large = LargeClasses(tables, self._list_joined, self._are_apart)
@@ -59,6 +62,22 @@ class Identity:
     def mark_changed(self, dataset: int) -> None:
         """Note that the statements that join this dataset with others have changed."""
         self._classes.add(dataset)
+
+    def mark_relation_changed(self, relation: Relation) -> None:
+        """Note that a statement that two datasets are the same, or different, came or is gone."""
+        type_, start, end = relation
+        self.any_apart |= type_ == _DIFFERENT_FROM
+        self._parted |= type_ == _DIFFERENT_FROM
+        self.mark_changed(start)
+        self.mark_changed(end)
+
+    def collect_relations(self, head: int) -> set[Relation]:
+        """What a head states visibly about which datasets are the same or different."""
+        starts, relations = self._tables.heads.starts, self._tables.relations
+        first, last = int(starts[head, RELATIONS]), int(starts[head + 1, RELATIONS])
+        types = relations.type[first:last]
+        rows = np.flatnonzero((types == _SAME_AS) | (types == _DIFFERENT_FROM)) + first
+        return {(int(relations.type[row]), int(relations.start[row]), int(relations.end[row])) for row in rows}
 
     def mark_columns_changed(self, dataset: int) -> None:
         """Note that its columns, or the listings that distinguish names by case, have changed."""
@@ -91,15 +110,16 @@ class Identity:
 
     def settle_datasets(self) -> set[int]:
         """Recompute the rings of datasets where statements changed; gives the datasets that may be in other classes than before."""
-        moved = self._large.move(self._classes)
-        if moved is None:
-            regrouped = self._recompute_classes()
+        moves = None if self._parted else self._large.move(self._classes)
+        if moves is None:
+            regrouped = moved = self._recompute_classes()
             self._large.forget(regrouped)
         else:
-            regrouped, rest = moved
-            self._rest |= rest
-        self._columns |= regrouped
+            regrouped, moved = moves.moved | moves.absorbed, moves.moved
+            self._rest |= moves.rest
+        self._columns |= moved
         self._classes.clear()
+        self._parted = False
         return regrouped
 
     def iterate_unsettled(self) -> Iterator[list[int]]:

@@ -2,13 +2,15 @@
 
 A table that is renamed again and again has a class with a member for each of its past names. Which members leave is found by searching
 from all datasets whose statements changed at once, the smallest search first: a part that is searched to its end leaves the class, and
-the last part that is not is the rest of it, whose members need no search. Columns follow by an index of the names in a class.
+the last part that is not is the rest of it, whose members need no search. Two large classes become one where a search goes on in both:
+their rings are joined at one member of each. Columns follow by an index of the names in a class.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,12 +23,19 @@ _MOST = 64  # datasets that are searched or moved; for more the classes are comp
 
 
 class _Search:
-    """A connected part of the datasets, as far as it is known. `reps`: the representatives of the classes in which it began."""
+    """A connected part of the datasets, as far as it is known."""
 
-    def __init__(self, seed: int, rep: int) -> None:
+    def __init__(self, seed: int) -> None:
         self.visited = {seed}
         self.frontier = [seed]
-        self.reps = {rep}
+
+
+class Moves(NamedTuple):
+    """What `LargeClasses.move` did: the classes of all other datasets are as before."""
+
+    moved: set[int]  # the datasets that left a class or joined one
+    rest: set[int]  # of each class that others joined or left, one that was in it before
+    absorbed: set[int]  # the datasets of large classes that became one with another, which are in its class now
 
 
 class _Columns:
@@ -35,6 +44,12 @@ class _Columns:
     def __init__(self) -> None:
         self._by_name: dict[str, int] = {}
         self._names: dict[int, str] = {}  # of exactly these columns
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def list_names(self) -> list[tuple[str, int]]:
+        return [*self._by_name.items()]
 
     def find_or_add(self, name: str, column: int) -> int:
         """The column that has a name; if none has it, this one has it from now on."""
@@ -70,41 +85,55 @@ class LargeClasses:
         for dataset in datasets:
             self._columns.pop(dataset, None)
 
-    def move(self, changed: Collection[int]) -> tuple[set[int], set[int]] | None:
-        """Bring the classes of these datasets in step with the statements that join them, which changed.
+    def move(self, changed: Collection[int]) -> Moves | None:
+        """Bring the classes of these datasets in step with the statements that join them, which changed; none of them parts any.
 
-        Gives the datasets that were moved, and one that was not of each class that others joined or left. None if the classes must be
-        computed as a whole: then nothing was moved.
+        None if the classes must be computed as a whole: then nothing was moved.
         """
         rep = self._tables.nodes.rep
-        if len(changed) > _MOST or not any(self._is_large(dataset) for dataset in changed):
-            return None
-        searches = self._search(changed)
-        plan = None if searches is None else self._plan(searches)
-        if plan is None or self._are_apart([dataset for members, _ in plan for dataset in members]):
+        plan = self._find_plan(changed)
+        if plan is None:
             return None
         before = {dataset: int(rep[dataset]) for members, _ in plan for dataset in members}
-        moved = {dataset for members, base in plan for dataset in members if before[dataset] != base}
+        moved = {dataset for members, bases in plan for dataset in members if before[dataset] not in bases}
         leaving = [dataset for dataset in moved if self._is_large(dataset)]
         if len(leaving) > _MOST:
             return None
         for dataset in leaving:
             self._take_out(self._tables.list_children(dataset), self._columns.get(before[dataset]))
         self._leave(leaving)
-        columns = {base: self._columns.pop(base) for _, base in plan if base in self._columns}
+        alone = [*moved]  # of a small class all members are moved
+        self._tables.nodes.ring[alone] = self._tables.nodes.rep[alone] = alone
+        columns = {base: self._columns.pop(base) for _, bases in plan for base in bases if base in self._columns}
         rest: set[int] = set()
-        for members, base in plan:
+        absorbed: set[int] = set()
+        for members, bases in plan:
             self.forget(members)
-            if base is None:
+            if not bases:
                 join_nodes(self._tables, sorted(members))
                 continue
-            anchor = next(dataset for dataset in members if before[dataset] == base)
+            anchors = [next(dataset for dataset in members if before[dataset] == base) for base in bases]
+            for other in anchors[1:]:
+                absorbed.update(self._tables.list_ring(other))
+                self._join(other, anchors[0])
             for dataset in members & moved:
-                self._enter(dataset, anchor)
-            if base in columns:
-                self._columns[int(rep[anchor])] = columns[base]
-            rest.add(anchor)
-        return moved, rest
+                self._join(dataset, anchors[0])
+            found = [columns[base] for base in bases if base in columns]
+            if found:
+                self._columns[int(rep[anchors[0]])] = self._merge_columns(found)
+            rest.add(anchors[0])
+        return Moves(moved, rest, absorbed)
+
+    def _find_plan(self, changed: Collection[int]) -> list[tuple[set[int], list[int]]] | None:
+        """The classes that there must be (see `_plan`); None if they must be computed as a whole."""
+        if len(changed) > _MOST or not any(self._is_large(dataset) for dataset in changed):
+            return None
+        searches = self._search(changed)
+        plan = None if searches is None else self._plan(searches)
+        if plan is None or self._are_apart([dataset for members, _ in plan for dataset in members]):
+            return None
+        merged = [base for _, bases in plan if len(bases) > 1 for base in bases]
+        return plan if self._columns.keys() >= {*merged} else None
 
     def place_columns(self, datasets: Sequence[int], renamed: Mapping[int, str]) -> bool:
         """Join the columns of some datasets of one class with those of the others; False if that must be done for the class as a whole.
@@ -120,7 +149,7 @@ class LargeClasses:
         for name, column in self._iterate_names(columns, renamed):
             other = names.find_or_add(name, column)
             if other != column:
-                self._enter(column, other)
+                self._join(column, other)
         return True
 
     def record_columns(self, members: Sequence[int], renamed: Mapping[int, str]) -> None:
@@ -150,8 +179,7 @@ class LargeClasses:
         seeds = {*changed, *(other for dataset in changed for other in self._list_joined(dataset))}
         if len(seeds) > _MOST:
             return None
-        found = {seed: _Search(seed, int(rep[seed])) for seed in seeds}
-        reps = {one for search in found.values() for one in search.reps}
+        found = {seed: _Search(seed) for seed in seeds}
         todo = [*changed]  # first all that may be joined with another class now
         while len(found) <= _MOST:
             search, dataset = self._choose_step(found, todo)
@@ -161,7 +189,7 @@ class LargeClasses:
             for other in self._list_visible(dataset):
                 met = found.get(other)
                 if met is None:
-                    if int(rep[other]) not in reps:  # it is in another class, though nothing that joins the two has changed
+                    if rep[other] != rep[dataset]:  # it is in another class, though nothing that joins the two has changed
                         return None
                     search.visited.add(other)
                     search.frontier.append(other)
@@ -169,7 +197,6 @@ class LargeClasses:
                 elif met is not search:
                     search.visited |= met.visited
                     search.frontier += met.frontier
-                    search.reps |= met.reps
                     found.update(dict.fromkeys(met.visited, search))
         return None
 
@@ -179,8 +206,8 @@ class LargeClasses:
             dataset = first.pop()
             return found[dataset], dataset
         going = [search for search in dict.fromkeys(found.values()) if search.frontier]
-        parts = Counter(one for search in going for one in search.reps)
-        uncertain = [search for search in going if any(parts[one] > 1 for one in search.reps)]
+        parts = Counter(one for search in going for one in self._collect_unknown(search))
+        uncertain = [search for search in going if any(parts[one] > 1 for one in self._collect_unknown(search))]
         if not uncertain:
             return None, NONE
         smallest = min(uncertain, key=lambda search: len(search.visited))
@@ -190,25 +217,26 @@ class LargeClasses:
         traits = self._tables.nodes.traits
         return [] if traits[dataset] & GONE else [other for other in self._list_joined(dataset) if not traits[other] & GONE]
 
-    def _plan(self, searches: list[_Search]) -> list[tuple[set[int], int | None]] | None:
-        """The classes that there must be: the members that are known, and the representative of the large class that has the others.
+    def _collect_unknown(self, search: _Search) -> set[int]:
+        """The representatives of the classes of which a search, that has passed all changed datasets, may not have all members yet."""
+        return {int(self._tables.nodes.rep[dataset]) for dataset in search.frontier}
 
-        None if two large classes are to be one, or if members are connected with nothing that was searched.
+    def _plan(self, searches: list[_Search]) -> list[tuple[set[int], list[int]]] | None:
+        """The classes that there must be: the members that are known, and the representatives of the large classes that have the others.
+
+        None if members are connected with nothing that was searched.
         """
         known = {dataset for search in searches for dataset in search.visited}
-        reps = {one for search in searches for one in search.reps}
-        unknown = {one for search in searches if search.frontier for one in search.reps}  # of which members may not be known
+        reps = {int(self._tables.nodes.rep[dataset]) for dataset in known}
+        unknown = {one for search in searches for one in self._collect_unknown(search)}
         if any(not known.issuperset(self._tables.list_ring(one)) for one in reps - unknown):
             return None
         large = {one for one in unknown if self._is_large(one)}
         rest = {one: {*self._tables.list_ring(one)} - known for one in unknown - large}
-        plan: list[tuple[set[int], int | None]] = []
+        plan: list[tuple[set[int], list[int]]] = []
         for search in searches:
-            unknown = search.reps if search.frontier else set()
-            bases = sorted(unknown & large)
-            if len(bases) > 1:
-                return None
-            plan.append((search.visited.union(*(rest[one] for one in unknown - large)), bases[0] if bases else None))
+            going = self._collect_unknown(search)
+            plan.append((search.visited.union(*(rest[one] for one in going - large)), sorted(going & large)))
         return plan
 
     def _is_large(self, node: int) -> bool:
@@ -221,10 +249,13 @@ class LargeClasses:
 
     def _take_out(self, columns: Sequence[int], names: _Columns | None) -> None:
         """Take columns out of their classes. `names`: those of the class of their datasets."""
-        leaving = {*columns}
+        leaving, ring = {*columns}, self._tables.nodes.ring
 
         def find_other(column: int) -> int:
-            return next((member for member in self._tables.list_ring(column) if member not in leaving), NONE)
+            member = int(ring[column])
+            while member in leaving and member != column:
+                member = int(ring[member])
+            return NONE if member in leaving else member
 
         if names is not None:
             for column in columns:
@@ -235,13 +266,20 @@ class LargeClasses:
         nodes = self._tables.nodes
         mutate.leave_rings(np.array(leaving, np.int32), nodes.ring, nodes.rep, nodes.traits)
 
-    def _enter(self, node: int, anchor: int) -> None:
-        """Make a node a member of the class of another; nothing refers to it as a member of its own."""
+    def _merge_columns(self, found: list[_Columns]) -> _Columns:
+        """Join the columns of several classes of datasets by their names."""
+        largest, *others = sorted(found, key=len, reverse=True)
+        for names in others:
+            for name, column in names.list_names():
+                other = largest.find_or_add(name, column)
+                if other != column:
+                    self._join(column, other)
+        return largest
+
+    def _join(self, node: int, other: int) -> None:
+        """Make the classes of two nodes one, which were two."""
         nodes = self._tables.nodes
-        nodes.ring[node], nodes.ring[anchor] = nodes.ring[anchor], node
-        nodes.traits[[node, anchor]] |= MERGED
-        rep = int(nodes.rep[anchor])
-        nodes.rep[node if rep < node else self._tables.list_ring(node)] = min(rep, node)
+        mutate.join_rings(node, other, nodes.ring, nodes.rep, nodes.traits)
 
 
 def join_nodes(tables: IndexTables, nodes: list[int]) -> None:

@@ -231,9 +231,7 @@ class HeadLoader:
             tables.relations.value[row] = self._number_attributes(attributes)
         type_, start, end = int(tables.relations.type[row]), int(tables.relations.start[row]), int(tables.relations.end[row])
         if type_ in (_SAME_AS, _DIFFERENT_FROM):
-            self.identity.any_apart |= type_ == _DIFFERENT_FROM
-            self.identity.mark_changed(start)
-            self.identity.mark_changed(end)
+            self.identity.mark_relation_changed((type_, start, end))
         elif type_ == _RENAMED_TO:
             self._apply_rename(int(tables.heads.scope_id[head]), start, end, int(tables.heads.observed_at[head]))
         elif type_ == _PORT:
@@ -320,9 +318,8 @@ class HeadLoader:
         for dataset in np.unique(tables.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
             if tables.nodes.traits[dataset] & COLLIDES:
                 self.identity.mark_columns_changed(dataset)
-        for row in (np.flatnonzero((types == _SAME_AS) | (types == _DIFFERENT_FROM)) + first).tolist():
-            self.identity.mark_changed(int(tables.relations.start[row]))
-            self.identity.mark_changed(int(tables.relations.end[row]))
+        for relation in self.identity.collect_relations(head):
+            self.identity.mark_relation_changed(relation)
         if (types == _PORT).any() or parse_source_kind(tables.heads.get_source(head)) in CATALOG_KINDS:
             self.names_version += 1
         self.dataset_renames.withdraw(scope_id)
@@ -340,6 +337,7 @@ class HeadLoader:
     def _settle(self) -> set[int]:
         """Bring everything that depends on several heads in step; gives the datasets that may be in other classes than before."""
         looked_at = self.dataset_renames.settle()
+        self.pairs.invalidate_scopes(looked_at)
         regrouped = self.identity.settle_datasets()
         renamed = self.column_renames.settle(looked_at)
         merged = self.identity.settle_columns()

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from meshline.graph.index.arrays import CLASS, COVERED
+from meshline.graph.index.arrays import CLASS, COVERED, NONE
 from meshline.graph.index.heads import FLOWS
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.model import DBT, DBT_ID, DBT_LINEAGE, Json, parse_source_kind
@@ -103,17 +103,28 @@ class PairCoverage:
         self._unsettled.update(job for name in names if (job := self._names.get(name)) is not None)
 
     def invalidate_datasets(self, datasets: Iterable[int]) -> None:
-        """Mark the flows of these datasets again: they may be in other identity classes, or heads may refer to others of them."""
+        """Mark the flows of these datasets again: they may be in other identity classes."""
         tables = self._tables
         for dataset in datasets if self._lineages and self._names else ():
             rows = [*tables.list_flow_rows(dataset), *tables.list_flow_rows(dataset, incoming=True)]
             for head in set(tables.find_heads([row for row in rows if tables.flows.flags[row] & CLASS == _PAIR], FLOWS)):
-                name = tables.heads.find_job(head)
-                if name is not None:
-                    self.invalidate_jobs([name])
-                node = self._node_of.get(int(tables.heads.scope_id[head]))
-                if node is not None:
-                    self._unsettled.update(self._builders.get(node, ()))
+                self._invalidate_head(head)
+
+    def invalidate_scopes(self, scope_ids: Iterable[int]) -> None:
+        """Mark the flows of the heads of these scopes again: they may refer to other datasets."""
+        for scope_id in scope_ids if self._lineages and self._names else ():
+            head = self._tables.heads.find_current(scope_id)
+            if head != NONE:
+                self._invalidate_head(head)
+
+    def _invalidate_head(self, head: int) -> None:
+        heads = self._tables.heads
+        name = heads.find_job(head)
+        if name is not None:
+            self.invalidate_jobs([name])
+        node = self._node_of.get(int(heads.scope_id[head]))
+        if node is not None:
+            self._unsettled.update(self._builders.get(node, ()))
 
     def settle(self) -> None:
         """Mark the flows of runs that are covered, and unmark all others."""

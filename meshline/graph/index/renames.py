@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from meshline.graph.index.arrays import COLUMN, DATASET, GONE, MOVED, N_NODES, NONE, PAST
+from meshline.graph.index.arrays import COLLIDES, COLUMN, DATASET, GONE, MOVED, N_NODES, NONE, PAST
 from meshline.graph.index.identity import Identity
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.mentions import collect_scopes_mentioning, list_mentioned
@@ -317,10 +317,10 @@ class DatasetRenames:
             if target is not None:
                 mapping[node] = target
         if mapping:
-            for dataset in {*mapping, *mapping.values()}:
-                if tables.nodes.kind[dataset] == DATASET:  # statements that join it with others may have come or gone
-                    self._identity.mark_changed(dataset)
-            tables.rewrite_head(head, mapping)
+            before = self._identity.collect_relations(head)
+            head = tables.rewrite_head(head, mapping)
+            for relation in before ^ self._identity.collect_relations(head):
+                self._identity.mark_relation_changed(relation)
 
     def _find_target(self, node: int, time: int, renamed: Iterable[int]) -> int | None:
         """The node to which a fact of a time about a node belongs; None for nodes without steps."""
@@ -334,6 +334,8 @@ class DatasetRenames:
             if tables.nodes.traits[target] & GONE:
                 tables.nodes.traits[column] |= GONE
             self._identity.mark_columns_changed(target)
+            if tables.nodes.traits[dataset] & COLLIDES:  # a listing that distinguishes its names by case may be gone
+                self._identity.mark_columns_changed(dataset)
             return column
         if tables.nodes.kind[node] != DATASET:
             return None

@@ -359,3 +359,23 @@ def leave_rings(leaving: I32, ring: I32, rep: I32, traits: U8) -> int:
         traits[node] &= 255 - MERGED
         n += 1
     return n
+
+
+@register_kernel("int", "int", "I32", "I32", "U8")
+def join_rings(node: int, other: int, ring: I32, rep: I32, traits: U8) -> int:
+    """Make the identity classes of two nodes one, which the smaller of their representatives represents; they must be two.
+
+    `ring`, `rep`, `traits`: those of `Nodes`. Returns the representative.
+    """
+    smaller = int(min(rep[node], rep[other]))
+    begin = node if rep[node] > rep[other] else other
+    member = begin
+    for _ in range(len(ring)):
+        rep[member] = smaller
+        member = ring[member]
+        if member == begin:
+            break
+    ring[node], ring[other] = ring[other], ring[node]
+    traits[node] |= MERGED
+    traits[other] |= MERGED
+    return smaller
