@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,7 @@ from meshline.graph.model import Statement
 from meshline.graph.store.base import Store
 from meshline.graph.store.neo4j import Neo4jStore, pruner
 from meshline.graph.store.neo4j.connection import Address, Connection, run_query
-from meshline.graph.store.neo4j.cypher import get_cypher
+from meshline.graph.store.neo4j.cypher import PARAMETERS, get_cypher
 from meshline.graph.store.neo4j.dropped_runs import add_dropped_runs
 from meshline.graph.store.neo4j.packed_times import check_packed_times
 from meshline.graph.store.sqlite import SqliteStore
@@ -207,3 +208,29 @@ def test_many_dropped_runs_are_known_and_forgotten(neo4j: Neo4jServer) -> None:
 def test_only_the_newest_run_of_unchanged_lineage_stays(neo4j: Neo4jServer) -> None:
     with closing(Neo4jStore(neo4j.url)) as store:
         check_only_the_newest_run_stays(ingest_groups(store=store))
+
+
+def test_a_page_of_old_runs_looks_at_no_others(neo4j: Neo4jServer) -> None:
+    """Else a pruning of many runs takes as long as the square of their number."""
+    with closing(Neo4jStore(neo4j.url)), neo4j.session() as session:
+        made = "UNWIND range(0, 9999) AS n CREATE (:Run {key: toString(10000 + n * 7 % 10000), begunMicros: n / 1000})"
+        session.run(made).consume()
+        listed: list[list[object]] = []
+        position: list[object] = [-1, ""]
+        while True:
+            asked = {"since": position[0], "after": position[1], "before": 2, "limit": 400}
+            result = session.run(f"PROFILE {get_cypher('old_runs')}", {PARAMETERS: asked})
+            (page,) = result.value()
+            profile = result.consume().profile
+            assert profile is not None
+            assert count_hits(profile) <= 10 * 400
+            if not page:
+                break
+            listed += page
+            position = page[-1]
+        assert listed == sorted(session.run("MATCH (r:Run) WHERE r.begunMicros < 2 RETURN r.begunMicros, r.key").values())
+
+
+def count_hits(plan: Mapping[str, Any]) -> int:
+    """How often the server looked at a node or a property for a part of a query."""
+    return int(plan["dbHits"]) + sum(map(count_hits, plan.get("children", ())))
