@@ -176,6 +176,7 @@ class RequestContext:
         self.bounds = bounds
         self.types = types
         self.deadline = time.monotonic() + bounds.seconds
+        self.asked_at = get_current_micros()
         self.spent = 0
         self.caller = actor
         self.actor = actor.name  # empty if the server has no tokens
@@ -315,7 +316,7 @@ class RequestContext:
             desk=self.desk,
             journal=self.journal,
         )
-        request.deadline, request.revision = self.deadline, self.revision
+        request.deadline, request.revision, request.asked_at = self.deadline, self.revision, self.asked_at
         return request
 
 
@@ -331,6 +332,7 @@ class GraphView:
         self._aliases: DataLoader[int, list[assets.Alias]] = DataLoader(load_fn=self._load_aliases)
         self._checks: DataLoader[int, list[quality.Result]] = DataLoader(load_fn=self._load_checks)
         self._health: DataLoader[int, health.Health] = DataLoader(load_fn=self._load_health)
+        self._computed_health: dict[tuple[int, int], health.Health] = {}  # by time and product
         self._stating_runs: DataLoader[int, Run | None] = DataLoader(load_fn=self._load_stating_runs)
 
     def list_ids(self) -> set[str]:
@@ -379,6 +381,19 @@ class GraphView:
         """The health of a product, now or at the time of the view; read like `read_attributes`."""
         return await self._health.load(product)
 
+    @property
+    def time(self) -> int:
+        """The time at which ages are computed, in microseconds: one for the whole answer, and that of the view if it is of a past time."""
+        return self.request.asked_at if self.index.as_of is None else self.index.as_of
+
+    def compute_health(self, products: Sequence[int], now: int) -> list[health.Health]:
+        """The health of each product at a time, in the order of `products`; computed once for all lists and fields of the answer."""
+        self.request.spend(0)
+        missing = [product for product in dict.fromkeys(products) if (now, product) not in self._computed_health]
+        for product, found in zip(missing, health.compute_health(self.request.live, self.index, missing, now), strict=True):
+            self._computed_health[now, product] = found
+        return [self._computed_health[now, product] for product in products]
+
     async def read_stating_run(self, scope_id: int) -> Run | None:
         """The run that made the current statement of a scope, read like `read_attributes`; None if no run did."""
         return await self._stating_runs.load(scope_id)
@@ -396,10 +411,7 @@ class GraphView:
         return quality.read_latest(self.request.live, self.index, datasets)
 
     async def _load_health(self, products: list[int]) -> Sequence[health.Health]:
-        self.request.spend(0)
-        return health.compute_health(
-            self.request.live, self.index, products, get_current_micros() if self.index.as_of is None else self.index.as_of
-        )
+        return self.compute_health(products, self.time)
 
     async def _load_stating_runs(self, scope_ids: list[int]) -> Sequence[Run | None]:
         self.request.spend(0)
