@@ -60,6 +60,13 @@ class _KeyRows(msgspec.Struct, array_like=True, frozen=True, gc=False):
     keys: list[list[int | str]]
 
 
+class _AttributeRows(msgspec.Struct, array_like=True, frozen=True):
+    """The beginning of `Layout`."""
+
+    keys: list[list[int | str]]
+    assets: list[tuple[int, dict[str, Any]]]
+
+
 class FlowRows(msgspec.Struct, array_like=True, frozen=True):
     """The parts of `Layout` that flows need; the others as their bytes."""
 
@@ -74,6 +81,7 @@ _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Layout)
 _flow_decoder = msgspec.msgpack.Decoder(FlowRows)
 _key_decoder = msgspec.msgpack.Decoder(_KeyRows)
+_attribute_decoder = msgspec.msgpack.Decoder(_AttributeRows)
 
 
 def _encode_value(value: object) -> bytes:
@@ -246,7 +254,7 @@ def decode_layout(blob: bytes) -> Layout:
     try:
         return _decoder.decode(blob)
     except msgspec.MsgspecError as error:
-        raise StoreCorrupt(f"a statement's content cannot be read ({error}): restore the store from a backup") from error
+        raise _build_error(error) from error
 
 
 def decode_flow_rows(blob: bytes) -> FlowRows:
@@ -254,7 +262,11 @@ def decode_flow_rows(blob: bytes) -> FlowRows:
     try:
         return _flow_decoder.decode(blob)
     except msgspec.MsgspecError as error:
-        raise StoreCorrupt(f"a statement's content cannot be read ({error}): restore the store from a backup") from error
+        raise _build_error(error) from error
+
+
+def _build_error(error: Exception) -> StoreCorrupt:
+    return StoreCorrupt(f"a statement's content cannot be read ({error}): restore the store from a backup")
 
 
 def may_move(rows: FlowRows) -> bool:
@@ -267,6 +279,15 @@ def decode_key_rows(blob: bytes) -> list[list[int | str]]:
     return _key_decoder.decode(blob).keys
 
 
+def decode_attributes(blob: bytes) -> dict[AssetKey, Mapping[str, Json]]:
+    """The attributes that a content states, by asset: those of `decode_facts`, without an object for each edge and flow. Raises StoreCorrupt."""
+    try:
+        rows = _attribute_decoder.decode(blob)
+    except msgspec.MsgspecError as error:
+        raise _build_error(error) from error
+    return {_build_key(rows.keys, position): attributes for position, attributes in rows.assets}
+
+
 def build_keys(layout: Layout) -> list[AssetKey]:
     """The asset keys of a layout, by position in `Layout.keys`."""
     result: list[AssetKey] = []
@@ -275,8 +296,20 @@ def build_keys(layout: Layout) -> list[AssetKey]:
         if kind is AssetKind.COLUMN:
             result.append(AssetKey(kind, (*result[_check_integer(row[1])].parts, str(row[2]))))
         else:
-            result.append(AssetKey(kind, tuple(str(part) for part in row[1:])))
+            result.append(_build_whole_key(kind, row))
     return result
+
+
+def _build_key(rows: Sequence[Sequence[int | str]], position: int) -> AssetKey:
+    row = rows[position]
+    kind = KINDS[_check_integer(row[0])]
+    if kind is AssetKind.COLUMN:
+        return AssetKey(kind, (*map(str, rows[_check_integer(row[1])][1:]), str(row[2])))
+    return _build_whole_key(kind, row)
+
+
+def _build_whole_key(kind: AssetKind, row: Sequence[int | str]) -> AssetKey:
+    return AssetKey(kind, tuple(str(part) for part in row[1:]))
 
 
 def _check_integer(value: int | str) -> int:

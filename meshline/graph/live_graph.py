@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from meshline.errors import LimitExceeded, MeshlineError, StoreCorrupt, StoreUnavailable
 from meshline.graph.batches import yield_batches
-from meshline.graph.content import EMPTY, decode_facts
+from meshline.graph.content import EMPTY, decode_attributes
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.name_vectors import NameVectors
@@ -477,7 +477,7 @@ def _find_former(shown: ScopeInfo, history: Sequence[tuple[Interval, Content]], 
 
 
 def _decode_attributes(head: Head) -> _Attributes:
-    return {} if head.content is None else {fact.key: fact.attributes for fact in decode_facts(head.content.blob).assets}
+    return {} if head.content is None else decode_attributes(head.content.blob)
 
 
 # Thresholds of the garbage collector: net allocations before it scans the youngest generation, and scans of one generation

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from meshline.graph.model import build_column_key, from_micros
 from tests.api.conftest import AskGraph
 from tests.queries import mesh
@@ -101,7 +103,15 @@ def test_failures(ask: AskGraph) -> None:
     assert ask.get_error_code('{ qualityFailures(domain: "dom_00000000000000000000000000000000") { totalCount } }') == "NOT_FOUND"
 
 
-def test_a_list_of_datasets_reads_the_checks_of_all_at_once(ask: AskGraph) -> None:
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("{ datasets { nodes { quality { name } qualityCounts { failed } } } }", 1),
+        # The attributes of the ports, their checks, and the promises of the products: once for all lists and fields.
+        ("{ a: products(health: [BROKEN]) { totalCount } b: products(health: [UNKNOWN]) { nodes { health { state } } } }", 3),
+    ],
+)
+def test_what_an_answer_needs_of_checks_is_read_at_once(ask: AskGraph, query: str, expected: int) -> None:
     commit_checks(ask)
     reads = []
     statements = ask.graph.store.read_heads
@@ -111,5 +121,5 @@ def test_a_list_of_datasets_reads_the_checks_of_all_at_once(ask: AskGraph) -> No
         return statements(scope_ids, as_of)
 
     ask.graph.store.read_heads = count_reads  # type: ignore[method-assign]
-    ask("{ datasets { nodes { quality { name } qualityCounts { failed } } } }")
-    assert len(reads) == 1
+    ask(query)
+    assert len(reads) == expected

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.queries.lineage_diff import Change, compare_lineage
+from meshline.graph.store.base import Head
 from tests.queries import mesh
 
 LATER = mesh.START + 1000
@@ -41,6 +44,37 @@ def test_what_changed(changed: LiveGraph) -> None:
     assert found.added[0].observed_at == LATER
     assert found.removed[0].observed_at == mesh.START
     assert compare_lineage(changed, LATER, LATER) == compare_lineage(changed, mesh.START, mesh.START) == ((), (), 0, 0)
+
+
+def test_what_did_not_change_is_not_read(changed: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a difference of one flow would take as long as reading all statements of the graph, twice."""
+    graphs = {at: changed.get_index(at) for at in (mesh.START, LATER)}
+    read: set[int] = set()
+    read_heads = changed.store.read_heads
+
+    def record_and_read(scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+        read.update(scope_ids)
+        return read_heads(scope_ids, as_of)
+
+    monkeypatch.setattr(changed.store, "read_heads", record_and_read)
+    monkeypatch.delattr(type(changed.store), "iterate_heads")
+    found = compare_lineage(changed, mesh.START, LATER, at=graphs.__getitem__)
+    assert (found.total_added, found.total_removed) == (1, 2)
+    changes, columns = changed.index.changes, [build_column_key(mesh.ORDERS, name) for name in ("email_hash", "id", "total")]
+    near = {scope for column in columns for scope in changes.list_scopes(mesh.get_node(changed, column))}
+    everywhere = {one.scope_id for source in (mesh.LINEAGE, mesh.MESH) for one in changes.list_statements(source).values()}
+    assert read
+    assert read <= near < everywhere
+
+
+def test_an_answer_is_of_the_revision_of_its_graphs(changed: LiveGraph) -> None:
+    """Whatever is committed while the two graphs are compared."""
+    graphs = {at: changed.get_index(at) for at in (mesh.START, LATER)}
+    found = compare_lineage(changed, mesh.START, LATER, at=graphs.__getitem__)
+    copied = mesh.build_flow(build_column_key(mesh.REVENUE, "day"), build_column_key(mesh.REPORT, "day"))
+    mesh.commit_statements(changed, mesh.build_run_statement(build_job_key("j", "late"), [mesh.REVENUE], mesh.REPORT, copied, at=LATER - 1))
+    assert compare_lineage(changed, mesh.START, LATER, at=graphs.__getitem__) == found
+    assert compare_lineage(changed, mesh.START, LATER).total_added == found.total_added + 1
 
 
 def test_from_the_beginning_everything_is_new(graph: LiveGraph) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -212,11 +213,13 @@ def test_lists_by_health_skip_and_repeat_nothing_while_products_become_stale() -
         build_write(NOW, datasets[3]),
     )
 
+    compute = partial(compute_health, graph, graph.index)
+
     def list_pages(**asked: Any) -> list[str]:
         found: list[str] = []
         after, later = None, 0
         while True:
-            shown = list_products(graph, graph.index, NOW + later, first=1, after=after, **asked)
+            shown = list_products(graph.index, compute, NOW + later, first=1, after=after, **asked)
             found += [graph.index.assets.get_key(entry.node).name for entry in shown.page.entries]
             if not shown.page.has_next:
                 assert shown.total == len(found)
@@ -229,7 +232,7 @@ def test_lists_by_health_skip_and_repeat_nothing_while_products_become_stale() -
     assert list_pages(order=ListOrder.DEPENDANTS, standings=[Standing.BROKEN]) == ["b"]
     assert list_pages(wanted=Filter(text="c")) == ["c"]
     assert list_pages(standings=[]) == []
-    assert [entry.node for entry in list_products(graph, graph.index, NOW + HOUR, first=9).page.entries] != [
-        entry.node for entry in list_products(graph, graph.index, NOW, first=9).page.entries
+    assert [entry.node for entry in list_products(graph.index, compute, NOW + HOUR, first=9).page.entries] != [
+        entry.node for entry in list_products(graph.index, compute, NOW, first=9).page.entries
     ]
     graph.store.close()

@@ -177,6 +177,7 @@ class RequestContext:
         self.bounds = bounds
         self.types = types
         self.deadline = time.monotonic() + bounds.seconds
+        self.asked_at = get_current_micros()
         self.spent = 0
         self.caller = actor
         self.actor = actor.name  # empty if the server has no tokens
@@ -318,7 +319,7 @@ class RequestContext:
             desk=self.desk,
             journal=self.journal,
         )
-        request.deadline, request.revision = self.deadline, self.revision
+        request.deadline, request.revision, request.asked_at = self.deadline, self.revision, self.asked_at
         return request
 
 
@@ -334,7 +335,8 @@ class GraphView:
         known = self._attributes = DataLoader[int, assets.Attributes](partial(_load_attributes, request, index))
         self._aliases = DataLoader[int, list[assets.Alias]](partial(_load_aliases, request, index, known))
         self._checks = DataLoader[int, list[quality.Result]](partial(_load_checks, request, index))
-        self._health = DataLoader[int, health.Health](partial(_load_health, request, index))
+        self._known_health = _KnownHealth(request, index)
+        self._health = DataLoader[int, health.Health](self._known_health.load)
         self._stating_runs = DataLoader[int, Run | None](partial(_load_stating_runs, request, index))
 
     def release_assets(self) -> None:
@@ -387,6 +389,15 @@ class GraphView:
         """The health of a product, now or at the time of the view; read like `read_attributes`."""
         return await self._health.load(product)
 
+    @property
+    def time(self) -> int:
+        """The time at which ages are computed, in microseconds: one for the whole answer, and that of the view if it is of a past time."""
+        return self._known_health.time
+
+    def compute_health(self, products: Sequence[int], now: int) -> list[health.Health]:
+        """The health of each product at a time, in the order of `products`."""
+        return self._known_health.compute(products, now)
+
     async def read_stating_run(self, scope_id: int) -> Run | None:
         """The run that made the current statement of a scope, read like `read_attributes`; None if no run did."""
         return await self._stating_runs.load(scope_id)
@@ -409,9 +420,23 @@ async def _load_checks(request: RequestContext, index: LineageIndex, datasets: l
     return quality.read_latest(request.live, index, datasets)
 
 
-async def _load_health(request: RequestContext, index: LineageIndex, products: list[int]) -> Sequence[health.Health]:
-    request.spend(0)
-    return health.compute_health(request.live, index, products, get_current_micros() if index.as_of is None else index.as_of)
+class _KnownHealth:
+    """The health of products, computed once for all lists and fields of an answer. `time`: see `GraphView`."""
+
+    def __init__(self, request: RequestContext, index: LineageIndex) -> None:
+        self._request, self._index = request, index
+        self.time = request.asked_at if index.as_of is None else index.as_of
+        self._found: dict[tuple[int, int], health.Health] = {}  # by time and product
+
+    def compute(self, products: Sequence[int], now: int) -> list[health.Health]:
+        self._request.spend(0)
+        missing = [product for product in dict.fromkeys(products) if (now, product) not in self._found]
+        for product, found in zip(missing, health.compute_health(self._request.live, self._index, missing, now), strict=True):
+            self._found[now, product] = found
+        return [self._found[now, product] for product in products]
+
+    async def load(self, products: list[int]) -> Sequence[health.Health]:
+        return self.compute(products, self.time)
 
 
 async def _load_stating_runs(request: RequestContext, index: LineageIndex, scope_ids: list[int]) -> Sequence[Run | None]:

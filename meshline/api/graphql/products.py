@@ -16,7 +16,7 @@ from meshline.api.graphql.field_types import Standing, describe_field, refer_to_
 from meshline.api.graphql.quality import ProductHealth
 from meshline.graph.contracts import build_suites
 from meshline.graph.index import Edge
-from meshline.graph.model import AssetKind, EdgeType, get_current_micros
+from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.queries import asset_lists, product_health
 
 
@@ -141,9 +141,9 @@ def list_products(
 ) -> Connection[DataProduct]:
     """A page of the products with some standings (None: any), in an order."""
     found = product_health.list_products(
-        view.request.live,
         view.index,
-        get_current_micros() if view.index.as_of is None else view.index.as_of,
+        view.compute_health,
+        view.time,
         wanted,
         standings=tuple(Standing) if standings is None else standings,
         order=order,

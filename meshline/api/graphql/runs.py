@@ -14,7 +14,7 @@ from strawberry.scalars import JSON
 from meshline.api.graphql.asset import Asset, Connection, parse_cursor
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import Evidence, describe_field, refer_to_type
-from meshline.graph.model import AssetKey, AssetKind, build_job_key, from_micros, get_current_micros, to_micros
+from meshline.graph.model import AssetKey, AssetKind, build_job_key, from_micros, to_micros
 from meshline.graph.queries import events, runs
 from meshline.graph.queries import product_health as health
 from meshline.graph.queries.pages import SortKey
@@ -249,10 +249,9 @@ class LastWritten:
 async def find_last_written(view: GraphView, dataset: int) -> LastWritten | None:
     """The newest proof that a dataset was written, now or up to the time of the view."""
     known, checks = await view.read_attributes(dataset), await view.read_checks(dataset)
-    now = get_current_micros() if view.index.as_of is None else view.index.as_of
     if not view.index.may_read(dataset):
         return None
-    found = health.find_last_written(view.index, dataset, known, checks, now)
+    found = health.find_last_written(view.index, dataset, known, checks, view.time)
     if found is None:
         return None
     at, evidence = found

@@ -214,9 +214,21 @@ class Heads:
 
     def list_digests(self) -> npt.NDArray[np.void]:
         """By scope id: the digest of the content of its head, if that is not provisional, else zeros."""
-        found = np.zeros(len(self.by_scope), _DIGEST)
+        found = self._list_all_digests(len(self.by_scope))
         scope_ids = np.flatnonzero(self.by_scope != NONE)
-        scope_ids = scope_ids[self.provisional[self.by_scope[scope_ids]] == 0]
+        found[scope_ids[self.provisional[self.by_scope[scope_ids]] != 0]] = np.zeros(1, _DIGEST)
+        return found
+
+    def list_differing(self, other: Heads) -> list[int]:
+        """The ids of the scopes that have other content there, or content in one of both alone; in ascending order."""
+        size = max(len(self.by_scope), len(other.by_scope))
+        differing: list[int] = np.flatnonzero(self._list_all_digests(size) != other._list_all_digests(size)).tolist()
+        return differing
+
+    def _list_all_digests(self, size: int) -> npt.NDArray[np.void]:
+        """By scope id, as many as `size`: the digest of the content of its head; zeros without one."""
+        found = np.zeros(size, _DIGEST)
+        scope_ids = np.flatnonzero(self.by_scope != NONE)
         found[scope_ids] = self.digests[self.by_scope[scope_ids]]
         return found
 

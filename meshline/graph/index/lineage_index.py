@@ -602,6 +602,10 @@ class LineageIndex:
         """By scope id: the digest of the content of its statement, if that is not provisional, else zeros."""
         return self._tables.heads.list_digests()
 
+    def list_differing_scopes(self, other: LineageIndex) -> list[int]:
+        """The ids of the scopes whose content differs between this index and another one of the same store, in ascending order."""
+        return self._tables.heads.list_differing(other._tables.heads)
+
     def turn_back(self, as_of: int, revision: int, times: HeadTimes, others: Iterable[tuple[Sequence[int], Sequence[Head]]]) -> None:
         """Show the graph as of a time (microseconds), at a revision of the store.
 

@@ -6,7 +6,7 @@ between, so that the work grows with the change and not with the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
@@ -14,6 +14,7 @@ from meshline.graph.content import decode_facts
 from meshline.graph.index import Direction, FlowStep, LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Facts, Flow, FlowType
+from meshline.graph.past_index import SCOPES_AT_ONCE
 from meshline.graph.queries.pages import UNLIMITED, Limits, SortKey
 from meshline.graph.store.base import Head
 
@@ -68,31 +69,25 @@ def compare_lineage(
     """
     if before > after:
         raise InvalidInput("the first time is after the second: swap them", "from")
-    then, now = _read_heads(live, before, limits), _read_heads(live, after, limits)
-    differing = frozenset(scope for scope in then.keys() | now.keys() if _find_digest(then, scope) != _find_digest(now, scope))
     index = at or live.get_index
     graphs = index(before), index(after)
-    named = {key for heads in (then, now) for scope in differing if scope in heads for key in list_moved(heads[scope].content)}
+    differing = graphs[0].whole.list_differing_scopes(graphs[1].whole)
+    then, now = (list(_read_heads(live, graph, differing, limits)) for graph in graphs)
+    named = {key for heads in (then, now) for head in heads for key in list_moved(head.content)}
     moved = frozenset(named.union(*(_list_names(graph, named) for graph in graphs)))
-    old, new = _Side(graphs[0], then, differing, moved), _Side(graphs[1], now, differing, moved)
+    old, new = (_Side(live, graph, heads, frozenset(differing), moved) for graph, heads in zip(graphs, (then, now), strict=True))
     near = _build_near_test((old.graph, new.graph), of, limits) if of else None
     old_changes, new_changes = old.list_changes(limits), new.list_changes(limits)
-    removed = _subtract_changes(old_changes, new_changes, old, near)
-    added = _subtract_changes(new_changes, old_changes, new, near)
+    removed = _subtract_changes(old_changes, new_changes, old, near, limits)
+    added = _subtract_changes(new_changes, old_changes, new, near, limits)
     return LineageDiff(tuple(added[:limit]), tuple(removed[:limit]), len(added), len(removed))
 
 
-def _read_heads(live: LiveGraph, at: int, limits: Limits) -> dict[int, Head]:
-    found: dict[int, Head] = {}
-    for batch in live.store.iterate_heads(at):
+def _read_heads(live: LiveGraph, graph: LineageIndex, scope_ids: Sequence[int], limits: Limits) -> Iterator[Head]:
+    """The heads of these scopes as a graph shows them, without empty ones, in the order of the scopes."""
+    for first in range(0, len(scope_ids), SCOPES_AT_ONCE):
         limits.check_deadline()
-        found.update((head.scope_id, head) for head in batch)
-    return found
-
-
-def _find_digest(heads: dict[int, Head], scope_id: int) -> bytes | None:
-    head = heads.get(scope_id)
-    return None if head is None or head.content is None else head.content.digest
+        yield from live.read_heads(graph.whole, scope_ids[first : first + SCOPES_AT_ONCE])
 
 
 def list_flows(content: Content | None) -> Iterable[DiffEdge]:
@@ -132,32 +127,33 @@ def _find_nodes(graph: LineageIndex, keys: Iterable[AssetKey]) -> Iterable[int]:
 
 
 class _Side(NamedTuple):
-    """One of the two times. `differing`: scopes whose content differs; `moved`: datasets that are renamed or dropped between the times."""
+    """One of the two times. `differing`: scopes whose content differs, of which `heads` are those that are not empty; `moved`: datasets
+    that are renamed or dropped between the times.
+    """
 
+    live: LiveGraph
     graph: LineageIndex
-    heads: dict[int, Head]
+    heads: Sequence[Head]
     differing: frozenset[int]
     moved: frozenset[AssetKey]
 
     def list_changes(self, limits: Limits) -> dict[DiffEdge, Change]:
         """The flows that may differ: those that differing scopes state, and those around moved datasets by the keys the graph shows."""
         result: dict[DiffEdge, Change] = {}
-        for scope in sorted(self.differing):
-            head = self.heads.get(scope)
-            if head is not None:
-                for edge in self.list_flows(head):
-                    if not self._has_moved_end(edge):
-                        result.setdefault(edge, Change(edge, head.source, head.scope_id, head.observed_at))
+        for head in self.heads:
+            for edge in self.list_flows(head):
+                if not self._has_moved_end(edge):
+                    result.setdefault(edge, Change(edge, head.source, head.scope_id, head.observed_at))
         for node in _find_nodes(self.graph, self.moved):
             for change in self._list_changes_around(node, limits):
                 result.setdefault(change.edge, change)
         return result
 
-    def list_unchanged_heads(self, edges: Iterable[DiffEdge]) -> Iterable[Head]:
+    def read_unchanged_heads(self, edges: Iterable[DiffEdge], limits: Limits) -> Iterator[Head]:
         """The heads with the same content at both times that mention the start of one of these edges."""
         nodes = {self.graph.assets.find_by_key(edge.start) for edge in edges if not self._has_moved_end(edge)}
         scopes = {scope for node in nodes if node is not None for scope in self.graph.changes.list_scopes(node)}
-        return (self.heads[scope] for scope in scopes - self.differing if scope in self.heads)
+        return _read_heads(self.live, self.graph, sorted(scopes - self.differing), limits)
 
     def may_show(self, edge: DiffEdge) -> bool:
         """Whether the viewer may see both ends."""
@@ -192,11 +188,11 @@ def get_dataset(key: AssetKey) -> AssetKey:
 
 
 def _subtract_changes(
-    here: dict[DiffEdge, Change], there: dict[DiffEdge, Change], side: _Side, near: Callable[[DiffEdge], bool] | None
+    here: dict[DiffEdge, Change], there: dict[DiffEdge, Change], side: _Side, near: Callable[[DiffEdge], bool] | None, limits: Limits
 ) -> list[Change]:
     """The flows that only this side has, without those that an unchanged scope states at both times. `near`: a filter of edges."""
     candidates = {edge for edge in here if edge not in there and (near is None or near(edge)) and side.may_show(edge)}
-    for head in list(side.list_unchanged_heads(candidates)):
+    for head in side.read_unchanged_heads(candidates, limits):
         candidates.difference_update(side.list_flows(head))
     return sorted((here[edge] for edge in candidates), key=build_change_key)
 

@@ -6,9 +6,9 @@ Without data a product is not healthy but UNKNOWN.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from meshline.graph import durations
 from meshline.graph.index import LineageIndex, ScopeInfo
@@ -74,6 +74,9 @@ class Health(NamedTuple):
         return tuple(check for check in self.checks if check.outcome in OPEN)
 
 
+ComputeHealth: TypeAlias = Callable[[Sequence[int], int], Sequence[Health]]  # of products, at a time
+
+
 def compute_health(live: LiveGraph, index: LineageIndex, products: Sequence[int], now: int) -> list[Health]:
     """The health of each product, in the order of `products`. `now`: the time at which ages are computed, in microseconds."""
     ports = {product: _list_output_ports(index, product) for product in set(products)}
@@ -96,8 +99,8 @@ _ORDER = (Standing.BROKEN, Standing.UNKNOWN, Standing.KEPT)
 
 
 def list_products(
-    live: LiveGraph,
     index: LineageIndex,
+    compute: ComputeHealth,
     now: int,
     wanted: Filter = EVERYTHING,
     *,
@@ -108,8 +111,8 @@ def list_products(
 ) -> CountedPage:
     """The products with these standings, in an order; by HEALTH: BROKEN first, then UNKNOWN, then KEPT, and by name.
 
-    `now`: as in `compute_health`, of the first page. It is the last number of all sort keys: later pages are computed as of the same time,
-    so that a product that becomes stale between two pages is neither skipped nor repeated.
+    `compute`: `compute_health` in the graph of the index. `now`: as there, of the first page. It is the last number of all sort keys:
+    later pages are computed as of the same time, so that a product that becomes stale between two pages is neither skipped nor repeated.
     """
     if after is not None:
         now = after.numbers[-1]
@@ -118,7 +121,7 @@ def list_products(
         index, AssetKind.DATA_PRODUCT, wanted, order=ListOrder.NAME if by_health else order, first=index.changes.count_nodes()
     ).entries
     found = []
-    for entry, health in zip(entries, compute_health(live, index, [entry.node for entry in entries], now), strict=True):
+    for entry, health in zip(entries, compute([entry.node for entry in entries], now), strict=True):
         if health.standing in standings:
             numbers = (_ORDER.index(health.standing),) if by_health else entry.key.numbers
             found.append(Entry(SortKey((*numbers, now), entry.key.names), entry.node))
