@@ -280,7 +280,7 @@ def decode_key_rows(blob: bytes) -> list[list[int | str]]:
 
 
 def decode_attributes(blob: bytes) -> dict[AssetKey, Mapping[str, Json]]:
-    """The attributes that a content states, by asset: those of `decode_facts`, without an object for each edge and flow. Raises StoreCorrupt."""
+    """The attributes that a content states, by asset: those of `decode_facts`, without objects for edges and flows. Raises StoreCorrupt."""
     try:
         rows = _attribute_decoder.decode(blob)
     except msgspec.MsgspecError as error:

@@ -63,7 +63,7 @@ def _format(lib: Path, home: Path, config: Path) -> None:
     unfinished = config.with_suffix(".new")
     unfinished.write_text(text)
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = _build_java_command(lib, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(unfinished))
+    command = _build_java_command(lib, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(unfinished))
     done = subprocess.run(command, env={**os.environ, **_build_environment(home)}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise process.ServerError(f"Kafka could not format {home}: {(done.stderr or done.stdout).strip()[-500:]}")

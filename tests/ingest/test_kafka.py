@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -15,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.facet_v2 import parent_run
 from openlineage.client.transport.kafka import KafkaConfig, KafkaTransport
@@ -26,6 +29,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, RunReader, Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.kafka import EventConsumer, Subscription, check_subscription, read_properties
+from meshline.ingest.kafka.consumer import ConsumeLoop
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
 from meshline.ingest.pipeline import Limits, Pipeline
 from tests.api.conftest import AskGraph
@@ -95,13 +99,14 @@ def store() -> Iterator[SqliteStore]:
 
 @contextmanager
 def run_consumer(
-    topic: Topic, store: Store, *, limits: Limits | None = None, max_bytes: int = 2**20, away: bool = False
+    topic: Topic, store: Store, *, limits: Limits | None = None, max_bytes: int = 2**20, away: bool = False, instance: str = ""
 ) -> Iterator[Running]:
     gate, counts = Gate(store), Counts()
     if away:
         gate.away.set()
     pipeline = Pipeline(gate, BatchBuilder(Naming()), limits)
-    subscription = Subscription(topic.servers, topic.name, "meshline", {"session.timeout.ms": "6000"}, max_bytes)
+    properties = {"session.timeout.ms": "6000", **({"group.instance.id": instance} if instance else {})}
+    subscription = Subscription(topic.servers, topic.name, "meshline", properties, max_bytes)
     consumer = EventConsumer(subscription, pipeline, store, DEFAULT_SOURCE, counts)
     consumer.start()
     try:
@@ -405,6 +410,61 @@ def test_a_rebalance_loses_and_doubles_nothing(kafka: KafkaBroker, store: Sqlite
         assert first.counts.messages["taken"] + second.counts.messages["taken"] == 4000
     assert Counter(list_bodies(store)) == Counter(sent)
     assert topic.committed() == dict.fromkeys(range(4), 1000)
+
+
+def test_what_a_killed_server_gave_up_has_a_consumer(kafka: KafkaBroker, tmp_path: Path) -> None:
+    """Killed while it gives up partitions to another, and started again at once under its own id: Kafka need not notice that."""
+    topic, sent, file = kafka.topic(partitions=4), list_events(800), tmp_path / "mesh.db"
+    with ExitStack() as rest:
+        killed = rest.enter_context(subprocess.Popen([sys.executable, "-c", KILLED, topic.servers, topic.name, str(file)]))
+        rest.callback(killed.kill)
+        topic.send(sent[:400])
+        wait_until(lambda: topic.committed() == dict.fromkeys(range(4), 100))
+        store = rest.enter_context(closing(SqliteStore(str(file))))
+        rest.enter_context(run_consumer(topic, store))
+        assert killed.wait(SECONDS) == -signal.SIGKILL
+        rest.enter_context(run_consumer(topic, store, instance="first"))
+        topic.send(sent[400:])
+        wait_until(lambda: topic.committed() == dict.fromkeys(range(4), 200))
+        assert Counter(list_bodies(store)) == Counter(sent)
+
+
+KILLED = """
+import os, signal, sys
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.kafka import consumer
+from tests.ingest.test_kafka import run_consumer
+from tests.kafka import Topic
+servers, name, file = sys.argv[1:]
+consumer.ConsumeLoop._revoke_partitions = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with run_consumer(Topic(servers, name, 4), SqliteStore(file), instance="first"):
+    signal.pause()
+"""
+
+
+def test_what_was_written_late_is_not_written_again(kafka: KafkaBroker, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that takes longer than a consumer may keep partitions that it is to give up, and gets them back."""
+    monkeypatch.setattr("meshline.ingest.kafka.consumer.LEAVE_SECONDS", 0.1)
+    assigned: list[int] = []
+    assign = ConsumeLoop._assign_partitions
+
+    def record_and_assign(loop: ConsumeLoop, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        assign(loop, consumer, partitions)
+        assigned.append(len(partitions))
+
+    monkeypatch.setattr(ConsumeLoop, "_assign_partitions", record_and_assign)
+    topic, sent = kafka.topic(partitions=2), list_events(40)
+    with run_consumer(topic, store) as first:
+        wait_until(lambda: assigned == [2])
+        first.gate.open.clear()
+        topic.send(sent)
+        wait_until(lambda: first.gate.tried > 0)
+        with run_consumer(topic, store, away=True):
+            wait_until(lambda: assigned == [2, 1, 1])
+        wait_until(lambda: assigned == [2, 1, 1, 2])
+        first.gate.open.set()
+        wait_until(lambda: topic.committed() == {0: 20, 1: 20})
+    assert Counter(list_bodies(store)) == Counter(sent)
 
 
 def test_it_goes_on_when_kafka_is_back(kafka: KafkaBroker, store: SqliteStore) -> None:

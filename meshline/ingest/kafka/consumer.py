@@ -171,6 +171,9 @@ class ConsumeLoop:
     def _record_answers(self, waiting: Sequence[Item]) -> StoreUnavailable | None:
         """Record what the pipeline wrote and refused. Returns the error if it could not write to the store."""
         self._observer.count_messages(INGESTED, sum(item.is_written for item in waiting))
+        for item in waiting:  # also of a partition that was given up meanwhile and assigned again: it begins with what was durable then
+            if item.is_written and item.partition in self._durable:
+                self._durable[item.partition] = max(self._durable[item.partition], item.offset + 1)
         unavailable: StoreUnavailable | None = None
         for item in waiting:
             error = item.answer.exception() if item.answer is not None else None
@@ -278,7 +281,7 @@ class ConsumeLoop:
                 new.append(partition)
             partition.offset = self._next[number] = min(known)
             self._durable[number] = durable.get(number, 0)
-        consumer.incremental_assign(begun)
+        consumer.assign(begun)
         if self._paused:
             consumer.pause(begun)
         if new:  # before anything is ingested: a partition without a committed offset has no message that became a dead letter
@@ -366,7 +369,10 @@ def _build_consumer(subscription: Subscription, on_commit: CommitObserver | None
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "partition.assignment.strategy": "cooperative-sticky",
+        # All partitions are given up before they are assigned anew. In a cooperative rebalance some are given up first and assigned in a
+        # second one; who is killed between the two and follows on under its `group.instance.id` gets what it kept, without the second: what
+        # it gave up would have no consumer until somebody else joins or leaves.
+        "partition.assignment.strategy": "range,roundrobin",
         **({} if on_commit is None else {"on_commit": on_commit}),
     }
     try:
