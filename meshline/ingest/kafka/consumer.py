@@ -369,9 +369,9 @@ def _build_consumer(subscription: Subscription, on_commit: CommitObserver | None
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        # All partitions are given up before they are assigned anew. In a cooperative rebalance some are given up first and assigned in a
-        # second one; who is killed between the two and follows on under its `group.instance.id` gets what it kept, without the second: what
-        # it gave up would have no consumer until somebody else joins or leaves.
+        # All partitions are given up before they are assigned again. In a cooperative rebalance some are given up first and assigned in a
+        # second one; a server that is killed between the two and follows on under its `group.instance.id` gets what it kept, without the
+        # second: what it gave up would have no consumer until another server joins or leaves.
         "partition.assignment.strategy": "range,roundrobin",
         **({} if on_commit is None else {"on_commit": on_commit}),
     }
