@@ -68,10 +68,13 @@ describe("work in slices", () => {
     await act(async () => root.render(<Shown at={1} large={true} />));
     expect(seen[1]).toEqual([2, false]);
     const wait = async (expected: [number, boolean]) =>
-      vi.waitFor(async () => {
-        await act(async () => new Promise((resolve) => setTimeout(resolve, 5)));
-        expect(seen.at(-1)).toEqual(expected);
-      });
+      vi.waitFor(
+        async () => {
+          await act(async () => new Promise((resolve) => setTimeout(resolve, 5)));
+          expect(seen.at(-1)).toEqual(expected);
+        },
+        { timeout: 60_000 },
+      );
     await wait([400, true]);
     const before = seen.length;
     await act(async () => root.render(<Shown at={2} large={true} />));

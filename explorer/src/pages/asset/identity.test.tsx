@@ -28,8 +28,13 @@ async function show(role: string, address: string): Promise<HTMLElement> {
   vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ data: answer })));
   const box = document.createElement("div");
   await act(async () => createRoot(box).render(<IdentityTab id="ds_a" />));
-  await act(async () => new Promise((resolve) => setTimeout(resolve, 20)));
-  expect(box.textContent).toContain("wh/b");
+  await vi.waitFor(
+    async () => {
+      await act(async () => new Promise((resolve) => setTimeout(resolve, 5)));
+      expect(box.textContent).toContain("wh/b");
+    },
+    { timeout: 60_000 },
+  );
   return box;
 }
 
