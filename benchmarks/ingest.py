@@ -201,6 +201,7 @@ LIMITS = """\
 Python. Of the processor time of a `new` event half goes into reading the facets and encoding the statements (two statements of 20
 columns), a tenth into parsing, an eighth into the search index, less than a tenth into the lineage index, the rest into rows of
 SQLite; of an `unchanged` one a third into merging the run and comparing, a seventh into parsing, a sixth into deflating the event and
-the run's state."""
+the run's state. Compiled by mypyc it was 1.1 times as fast. Next to try: fewer pages of SQLite's log, since a run's state and its event
+keep the same facets, and names that are checked once."""
 
 BENCHMARK = Benchmark("ingest", ABOUT, run, LIMITS)
