@@ -234,7 +234,7 @@ def test_a_facet_of_the_index_is_small(facet: str) -> None:
 SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets that the caller has found, or by what is restricted already
     "LineageIndex": {
         *("load", "restore", "collect_parts", "precedence", "count_heads", "is_large", "applied"),
-        *("list_digests", "turn_back", "confirm", "count_private_bytes", "check_room"),
+        *("list_digests", "list_differing_scopes", "turn_back", "confirm", "count_private_bytes", "check_room"),
         "revision",
         "version",
         "as_of",
