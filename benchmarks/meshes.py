@@ -60,8 +60,11 @@ class Meshes:
         self.code = code
         self._neo4j = neo4j
 
-    def open_neo4j(self) -> str:
-        """The URL of an empty Neo4j; see `stop`."""
+    def open_neo4j(self, *, fresh: bool = False) -> str:
+        """The URL of an empty Neo4j; see `stop`. `fresh`: the files of the folder's own have no room of what was removed either."""
+        if fresh and not self._neo4j:
+            self.stop()
+            shutil.rmtree(self.folder / NEO4J, ignore_errors=True)
         url = self._neo4j or servers.start_server(self.folder / NEO4J)
         servers.wipe_database(url)
         return url

@@ -32,7 +32,7 @@ BASE = 5  # parts after which the database is measured first: then there is room
 
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
-    url, runs = meshes.open_neo4j(), RUNS[size]
+    url, runs = meshes.open_neo4j(fresh=True), RUNS[size]
     rounds = runs // JOBS // PARTS
     ingested, packed = Spent(), Spent()
     sizes: list[int] = []

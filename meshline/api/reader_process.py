@@ -18,7 +18,6 @@ from meshline.app.logs import configure_logs
 from meshline.app.reader_link import ReaderLink
 from meshline.app.threads import switch_threads_often
 
-NICENESS = 10  # while the graph is loaded, which need not be quick
 KEEP_ALIVE = 3600  # seconds for which the server keeps a connection without a request
 GRACE_SECONDS = 4
 
