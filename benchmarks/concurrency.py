@@ -250,7 +250,7 @@ def _has_readers(port: int, readers: int) -> bool:
 
 LIMITS = """\
 The processors: the server's process, each reader and the clients want one each. On a machine with two, what is measured together shares
-what each had alone. `/healthz` waits longer beside readers because eight times as many events are written then, of which the server's
-interpreter is full; a lower priority of the readers' processes changed nothing. Next to try: profile what the server's loop waits for."""
+what each had alone. `/healthz` waits longer beside readers and eight times as many events are written then: likely for the server's
+interpreter, since a lower priority of the readers' processes changed nothing. Next to try: profile what the server's loop waits for."""
 
 BENCHMARK = Benchmark("concurrency", ABOUT, run, LIMITS)
