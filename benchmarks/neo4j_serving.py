@@ -55,7 +55,8 @@ class Costs(NamedTuple):
 
     @classmethod
     def read(cls, server: Server, session: neo4j.Session) -> Costs:
-        return cls(server.processor, *session.run(PROCESSOR).single(strict=True), time.perf_counter())
+        theirs, compiling = session.run(PROCESSOR).single(strict=True)
+        return cls(server.processor, theirs, compiling, time.perf_counter())
 
     def subtract(self, before: Costs) -> Costs:
         return Costs(*(now - then for now, then in zip(self, before, strict=True)))
