@@ -429,6 +429,21 @@ def test_what_a_killed_server_gave_up_has_a_consumer(kafka: KafkaBroker, tmp_pat
         assert Counter(list_bodies(store)) == Counter(sent)
 
 
+def test_a_server_that_follows_on_with_another_topic_consumes_that(kafka: KafkaBroker, store: SqliteStore) -> None:
+    """Under the id of a member that Kafka does not miss yet, which keeps its partitions of the topic before."""
+    before, after, sent = kafka.topic(), kafka.topic(partitions=2), list_events(40)
+    before.send(sent[:10])
+    with run_consumer(before, store, instance="only") as first:
+        wait_until(lambda: before.committed() == {0: 10})
+        assert first.counts.messages == {"taken": 10}
+    after.send(sent[20:])
+    before.send(sent[10:20])
+    with run_consumer(after, store, instance="only"):
+        wait_until(lambda: after.committed() == {0: 10, 1: 10})
+    assert Counter(list_bodies(store)) == Counter(sent[:10] + sent[20:])
+    assert before.committed() == {0: 10}
+
+
 KILLED = """
 import os, signal, sys
 from meshline.graph.store.sqlite import SqliteStore

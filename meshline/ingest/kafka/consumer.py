@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
 from contextlib import suppress
@@ -284,6 +285,7 @@ class ConsumeLoop:
         consumer.assign(begun)
         if self._paused:
             consumer.pause(begun)
+        log.info("Kafka topic %s: partitions %s are assigned", self._subscription.topic, sorted(self._next) or "of other servers")
         if new:  # before anything is ingested: a partition without a committed offset has no message that became a dead letter
             self.record_commit(None, consumer.commit(offsets=new, asynchronous=False))
 
@@ -373,9 +375,18 @@ def _build_consumer(subscription: Subscription, on_commit: CommitObserver | None
         # second one; a server that is killed between the two and follows on under its `group.instance.id` gets what it kept, without the
         # second: what it gave up would have no consumer until another server joins or leaves.
         "partition.assignment.strategy": "range,roundrobin",
+        **_build_member_id(subscription),
         **({} if on_commit is None else {"on_commit": on_commit}),
     }
     try:
         return Consumer(config)
     except KafkaException as error:
         raise InvalidInput(format_error(error, subscription), "kafka") from error
+
+
+def _build_member_id(subscription: Subscription) -> dict[str, str]:
+    """The id of a member that keeps its partitions while it is away. It differs by topic: a server that follows on under the id of one
+    that consumed another topic would be assigned that topic's partitions.
+    """
+    given = subscription.properties.get("group.instance.id")
+    return {} if given is None else {"group.instance.id": f"{given}-{zlib.crc32(subscription.topic.encode()):08x}"}
