@@ -16,6 +16,7 @@ import typer.main
 from hypothesis import HealthCheck, Phase, settings
 
 from meshline.graph.store.sqlite import connection as connections
+from meshline.graph.store.sqlite.checksums import register_functions
 from tests.kafka import KafkaBroker, kafka_broker
 from tests.postgres import PostgresServer, postgres_server
 from tests.schema_registry import RegistryServer, registry_server
@@ -113,7 +114,7 @@ def tables_made_once() -> Iterator[None]:
     """Tests open thousands of stores in memory, which takes nine times as long if each makes its tables. Files are migrated as ever."""
     migrate, turn = connections._migrate, threading.Lock()
     with closing(sqlite3.connect(connections.MEMORY, isolation_level=None, check_same_thread=False)) as made:
-        connections.register_functions(made)
+        register_functions(made)
         migrate(made, connections.MEMORY)
 
         def copy_tables(connection: sqlite3.Connection, path: str) -> None:

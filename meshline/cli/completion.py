@@ -67,7 +67,7 @@ def _read_store(url: str, incomplete: str) -> Sequence[AssetKey]:
     """The assets of an SQLite store with the typed words."""
     from meshline.graph.naming import split_words
     from meshline.graph.store.factory import find_sqlite_path
-    from meshline.graph.store.sqlite.connection import register_functions
+    from meshline.graph.store.sqlite.checksums import register_functions
     from meshline.graph.store.sqlite.search_index import search_assets
 
     path = find_sqlite_path(url)

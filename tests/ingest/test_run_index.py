@@ -19,7 +19,7 @@ from meshline.graph.model import build_dataset_key, build_job_key
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Run, RunKey, RunRole, Store
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.store.sqlite.connection import register_functions
+from meshline.graph.store.sqlite.checksums import register_functions
 from meshline.graph.store.sqlite.maintenance import list_file_checks
 from meshline.graph.store.sqlite.sql import expand_sql
 from meshline.ingest.openlineage import run_index

@@ -353,13 +353,13 @@ class TestFiles:
         before = make_older_store(path)
         program = """
 import itertools, os, signal, sys
-from meshline.graph.store.sqlite import SqliteStore, connection as sql
-made, calls = sql._compute_crc, itertools.count()
+from meshline.graph.store.sqlite import SqliteStore, checksums
+made, calls = checksums.compute_crc, itertools.count()
 def dying(*values):
     if next(calls) == 6:
         os.kill(os.getpid(), signal.SIGKILL)
     return made(*values)
-sql._compute_crc = dying
+checksums.compute_crc = dying
 SqliteStore(sys.argv[1])
 """
         done = subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60)

@@ -18,8 +18,9 @@ import msgspec
 from meshline.graph.content import decode_facts
 from meshline.graph.index.results import Ints, Longs
 from meshline.graph.index.vocabulary import LEAST_SHARED, RUN_WORDS, is_short_for
-from meshline.graph.model import AssetKey, AssetKind
+from meshline.graph.model import AssetKey, AssetKind, Content
 from meshline.graph.store.base import Head
+from meshline.graph.store.head_table import HeadTable
 from meshline.graph.word_forms import STOP_WORDS, VOWELS, build_term, find_stem, list_spellings, split_name, split_question, strip_accents
 
 FEW = 100  # statements whose titles a question reads itself
@@ -104,14 +105,13 @@ class TitlePairs:
         self._record(late)
 
     def _record(self, heads: Iterable[Head]) -> None:
-        for head in heads:
-            blob = None if head.content is None or _TITLE not in head.content.blob else head.content.blob
-            digest = None if head.content is None or blob is None else head.content.digest
-            if self._digests.get(head.scope_id) == digest:
+        for scope_id, content in _list_contents(heads):
+            titled = None if content is None or _TITLE not in content.blob else content
+            if self._digests.get(scope_id) == (None if titled is None else titled.digest):
                 continue
-            self._forget(head.scope_id)
-            if blob is not None and digest is not None:
-                self._digests[head.scope_id], self._waiting[head.scope_id] = digest, blob
+            self._forget(scope_id)
+            if titled is not None:
+                self._digests[scope_id], self._waiting[scope_id] = titled
 
     def prepare(self, most: int | None = None) -> bool:
         """Read the titles of the statements that wait, unless there are more than so many. Whether none waits."""
@@ -177,6 +177,13 @@ class TitlePairs:
                 del places[key]
             if not places:
                 del self._places[pair.find_stems()]
+
+
+def _list_contents(heads: Iterable[Head]) -> Iterable[tuple[int, Content | None]]:
+    """The scope and content of each head; of a table without an object for each row."""
+    if isinstance(heads, HeadTable):
+        return zip(heads.scope_ids, map(Content, heads.digests, heads.blobs), strict=True)
+    return ((head.scope_id, head.content) for head in heads)
 
 
 def _list_pairs(blob: bytes) -> Iterator[tuple[Pair, AssetKey]]:

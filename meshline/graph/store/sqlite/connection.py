@@ -16,10 +16,9 @@ from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from zlib_ng.zlib_ng import crc32
-
 from meshline.errors import StoreCorrupt, StoreUnavailable
 from meshline.graph.content import EMPTY
+from meshline.graph.store.sqlite.checksums import RAISED, Damaged, register_functions
 from meshline.graph.store.sqlite.sql import MAINTENANCE, MIGRATIONS, NEWEST_SCHEMA, OLDEST_SCHEMA, SQL
 
 MEMORY = ":memory:"
@@ -191,9 +190,9 @@ class Connections:
             yield
         except UnicodeDecodeError as error:  # in a text from SQLite
             raise StoreCorrupt(f"{self.path} is damaged ({error}): restore it from a backup") from error
-        except sqlite3.Error as error:
+        except (Damaged, sqlite3.Error) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: without the extension
-            if str(error) == RAISED:
+            if isinstance(error, Damaged) or str(error) == RAISED:
                 raise StoreCorrupt(f"{self.path} is damaged (a row does not fit its checksum): restore it from a backup") from error
             if code in _CORRUPT or _DAMAGED.search(str(error)):
                 raise StoreCorrupt(f"{self.path} is damaged or not a store of meshline ({error}): restore it from a backup") from error
@@ -298,35 +297,3 @@ def _read_version(connection: sqlite3.Connection, path: str) -> int:
         )
     assert isinstance(version, int)
     return version
-
-
-def register_functions(connection: sqlite3.Connection) -> None:
-    """Register the functions that expanded SQL calls."""
-    connection.create_function("crc_of", -1, _compute_crc, deterministic=True)
-    connection.create_function("damaged", 1, _raise_damaged)
-
-
-class Damaged(Exception):
-    """A row that does not fit its checksum. SQLite does not pass this error on: its own error has the message `RAISED`."""
-
-
-RAISED = "user-defined function raised exception"
-
-
-def _compute_crc(*values: str | bytes | float | None) -> int:
-    crc = 0
-    for value in values:
-        crc = crc32(value if isinstance(value, bytes) else f"{value}\0".encode("utf-8", "surrogatepass"), crc)
-    return crc
-
-
-def compute_row_crc(text: str, blob: bytes = b"") -> int:
-    """What `crc_of` gives for a row's numbers and texts, each with a NUL behind it, and then its blobs.
-
-    A call from SQL into Python costs four times as much as this, for each row.
-    """
-    return crc32(blob, crc32(text.encode("utf-8", "surrogatepass")))
-
-
-def _raise_damaged(table: str) -> int:
-    raise Damaged(table)

@@ -22,7 +22,8 @@ from meshline.graph.store.head_table import format_scope
 from meshline.graph.store.integrity import Check, Findings, find_content_problem
 from meshline.graph.store.packed_times import PACKED_BEFORE, Block
 from meshline.graph.store.sqlite import reader
-from meshline.graph.store.sqlite.connection import Connections, register_functions
+from meshline.graph.store.sqlite.checksums import register_functions
+from meshline.graph.store.sqlite.connection import Connections
 from meshline.graph.store.sqlite.packed_times import count_blocks, list_packed_problems
 from meshline.graph.store.sqlite.pruner import prune
 from meshline.graph.store.sqlite.reader import HeadRow, build_empty_head

@@ -43,6 +43,7 @@ from meshline.graph.store.base import (
 from meshline.graph.store.compression import decompress_bytes, decompress_content
 from meshline.graph.store.head_table import HeadTable, parse_scope
 from meshline.graph.store.history import digest_run
+from meshline.graph.store.sqlite.checksums import check_rows, compute_crc, compute_row_crc
 from meshline.graph.store.sqlite.sql import SQL
 
 TOMBSTONE = 0  # the id of the empty content
@@ -180,7 +181,11 @@ def iterate_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
     (last,) = connection.execute(SQL["last_scope"]).fetchone()
     cursor = connection.execute(SQL["all_heads"])
     while rows := cursor.fetchmany(BATCH):
-        *columns, digests, deflated, blobs = zip(*rows, strict=True)
+        *columns, digests, deflated, blobs, label_ids, content_ids, scope_crcs, label_crcs, content_crcs = zip(*rows, strict=True)
+        scope_ids, sources, scopes, *_, labels, _ = columns
+        check_rows("scope", scope_crcs, map(compute_row_crc, map("{}\0{}\0{}\0".format, scope_ids, sources, scopes)))
+        check_rows("label", label_crcs, map(compute_row_crc, map("{}\0{}\0".format, label_ids, labels)))
+        check_rows("content", content_crcs, map(compute_crc, content_ids, digests, deflated))
         contents = [content.blob for content in map(decompress_content, digests, deflated, blobs)]
         yield HeadTable(*(*columns, digests, contents), share=columns[0][-1] / last)
 

@@ -12,7 +12,7 @@ from meshline.graph.model import Content, Scope, Statement
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunPair, RunRole, StoredEvent, Withdrawal
 from meshline.graph.store.compression import compress_bytes
 from meshline.graph.store.sqlite import reader
-from meshline.graph.store.sqlite.connection import compute_row_crc
+from meshline.graph.store.sqlite.checksums import compute_row_crc
 from meshline.graph.store.sqlite.earlier_heads import EarlierHeads
 from meshline.graph.store.sqlite.packed_times import LateRows, read_packed_before
 from meshline.graph.store.sqlite.reader import (
