@@ -180,7 +180,8 @@ Neo4j. The graph for people has thirty nodes and a hundred relationships of a `n
 Java, a node takes 35 µs of processor, a relationship 7 to 14 (half of it in its commit, most of that for its properties), finding a
 node 5. The log of an event is about twenty nodes, a fifth of all that. A commit has 26 to 31 events of 32 connections. The graph is
 drawn in turns: an event takes 1.6 ms here, then 3.7 there. What the store has already costs nothing: without the two other servers, which
-follow, 27,000 events one after the other took 150 to 165 events a second and 8.5 to 9 ms each, the last as the first 6,000. Next to try: the next scopes are decoded while Neo4j writes; names without
-`parts` and `kind`, which `sort` has; one row for each edge instead of one for each column's position."""
+follow, 27,000 events came at 150 to 165 a second, for 8.5 to 9 ms each from the first 6,000 to the last. Next to try: the next scopes are
+decoded while Neo4j writes; names without `parts` and `kind`, which `sort` has; one row for each edge instead of one for each column's
+position."""
 
 BENCHMARK = Benchmark("neo4j-serving", ABOUT, run, LIMITS)

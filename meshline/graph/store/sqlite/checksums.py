@@ -18,7 +18,7 @@ def register_functions(connection: sqlite3.Connection) -> None:
 
 
 class Damaged(Exception):
-    """A row that does not fit its checksum. SQLite does not pass on what a function of SQL raises: its own error has the message `RAISED`."""
+    """A row that does not fit its checksum. SQLite does not pass on that error: its own has the message `RAISED`."""
 
 
 RAISED = "user-defined function raised exception"
