@@ -329,6 +329,17 @@ def compact_heads(
     return kept
 
 
+@register_inner
+def set_representative(start: int, representative: int, ring: I32, rep: I32) -> None:
+    """Let a node represent the identity class of `start`."""
+    member = start
+    for _ in range(len(ring)):
+        rep[member] = representative
+        member = ring[member]
+        if member == start:
+            break
+
+
 @register_kernel("I32", "I32", "I32", "U8")
 def leave_rings(leaving: I32, ring: I32, rep: I32, traits: U8) -> int:
     """Take nodes out of their identity classes: each is alone then, and the smallest of the others represents these.
@@ -346,12 +357,7 @@ def leave_rings(leaving: I32, ring: I32, rep: I32, traits: U8) -> int:
             smallest = min(smallest, previous)
         ring[previous] = first
         if rep[node] == node:
-            other = first
-            for _ in range(len(ring)):
-                rep[other] = smallest
-                other = ring[other]
-                if other == first:
-                    break
+            set_representative(first, smallest, ring, rep)
         if previous == first:
             traits[first] &= 255 - MERGED
         ring[node] = node
@@ -368,13 +374,7 @@ def join_rings(node: int, other: int, ring: I32, rep: I32, traits: U8) -> int:
     `ring`, `rep`, `traits`: those of `Nodes`. Returns the representative.
     """
     smaller = int(min(rep[node], rep[other]))
-    begin = node if rep[node] > rep[other] else other
-    member = begin
-    for _ in range(len(ring)):
-        rep[member] = smaller
-        member = ring[member]
-        if member == begin:
-            break
+    set_representative(node if rep[node] > rep[other] else other, smaller, ring, rep)
     ring[node], ring[other] = ring[other], ring[node]
     traits[node] |= MERGED
     traits[other] |= MERGED
