@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from meshline.errors import InvalidInput, LimitExceeded
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, Facts, Statement, build_column_key
+from meshline.graph.model import AssetKey, Content, Facts, Interval, Statement, build_column_key
+from meshline.graph.queries import lineage_changes
 from meshline.graph.queries.lineage_changes import MOST_SPANS, ChangeCount, count_changes
 from meshline.graph.queries.lineage_diff import compare_lineage, get_dataset
 from meshline.graph.queries.pages import Limits
@@ -111,6 +112,25 @@ def test_renamed_and_dropped_datasets_are_counted_by_themselves() -> None:
     assert list_counts(count_changes(live, 0, 10, 5)) == [(0, 0, 2), (0, 0, 2)]
     assert list_counts(count_changes(live, 0, 10, 5, of=[to_dataset("a").id])) == [(0, 0, 0), (0, 0, 1)]
     assert count_changes(live, 0, 10, 10)[0].times == (5, 7, 8)
+    live.store.close()
+
+
+def test_counts_are_of_one_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit while the histories are read lets another scope state the flow: it is neither lost nor there twice."""
+    monkeypatch.setattr(lineage_changes, "SCOPES_AT_ONCE", 1)
+    flow = mesh.build_flow(to_column("a.x"), to_column("b.x"))
+    live = mesh.build_graph(state_lineage(at=5), state_lineage(flow, scope="two", at=5))
+    read, late = live.store.read_history, [state_lineage(flow, at=6), state_lineage(scope="two", at=6)]
+
+    def read_and_commit(scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+        found = read(scope_ids)
+        if late:
+            mesh.commit_statements(live, late.pop(), late.pop())
+        return found
+
+    monkeypatch.setattr(live.store, "read_history", read_and_commit)
+    assert list_counts(count_changes(live, 0, 10, 10)) == [(1, 0, 0)]
+    assert not late
     live.store.close()
 
 

@@ -7,6 +7,7 @@ datasets as those that came or went. All counting is done with arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
@@ -21,6 +22,7 @@ from meshline.graph.past_index import SCOPES_AT_ONCE
 from meshline.graph.queries.lineage_diff import get_dataset
 from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.queries.stated_flows import Numbers, StatedFlows, find_places, sort_distinct
+from meshline.graph.store.base import Store
 
 MOST_SPANS = 1000
 
@@ -68,21 +70,20 @@ def count_changes(
     if until - since > MOST_SPANS * length:
         raise InvalidInput(f"that are more than {MOST_SPANS} spans: ask for less time, or for larger spans", "to")
     is_wanted, names = _build_test(live.index, of)
-    scopes = live.store.list_changed_scopes(since)
     flows = StatedFlows(is_wanted, names, live.index.may_name if live.index.is_restricted else None)
-    first: list[int] = []
-    steps: list[_Step] = []
-    for start in range(0, len(scopes), SCOPES_AT_ONCE):
-        for history in live.store.read_history(scopes[start : start + SCOPES_AT_ONCE]).values():
-            limits.check_deadline()
-            first.append(flows.add(_find_content(history, since)))
-            steps += _list_steps(history, since, until, flows)
+    first: dict[int, int] = {}  # by scope: the content at the beginning
+    steps_of: dict[int, list[_Step]] = {}
+    for scope_id, history in _iterate_histories(live.store, since):
+        limits.check_deadline()
+        first[scope_id] = flows.add(_find_content(history, since))
+        steps_of[scope_id] = [*_list_steps(history, since, until, flows)]
+    steps = [*chain.from_iterable(steps_of.values())]
     total = flows.number_flows()
     limits.check_deadline()
     changing = _list_flow_changes(steps, flows)
-    unchanged = _find_unchanged(live, sort_distinct(changing.flow), frozenset(scopes), flows, limits)
+    unchanged = _find_unchanged(live, sort_distinct(changing.flow), first.keys(), flows, limits)
     changing = changing.select(~find_places(unchanged, changing.flow)[1])
-    stated = np.bincount(flows.list_flows(first)[1], minlength=total)
+    stated = np.bincount(flows.list_flows([*first.values()])[1], minlength=total)
     limits.check_deadline()
     counts = _count_spans(changing, stated, since, length)
     moved = _list_moved(steps, flows)
@@ -113,6 +114,18 @@ def _build_test(index: LineageIndex, of: Collection[str]) -> tuple[_AssetTest, f
     # An id of an asset that does not exist any more has no name: the empty text is in all contents.
     names = {key.parts[1] for key in keys} | ({""} if unknown else set())
     return lambda key: is_one(key) or is_one(get_dataset(key)), frozenset(names)
+
+
+def _iterate_histories(store: Store, since: int) -> Iterator[tuple[int, _History]]:
+    """Of each scope whose content may have changed after a time; again of those whose head changes while others are read, so that the
+    last ones are of one revision.
+    """
+    revision, scopes = store.read_revision(), store.list_changed_scopes(since)
+    while scopes:
+        for start in range(0, len(scopes), SCOPES_AT_ONCE):
+            yield from store.read_history(scopes[start : start + SCOPES_AT_ONCE]).items()
+        changes = store.read_changes(revision)
+        revision, scopes = changes.revision, [head.scope_id for head in changes.heads]
 
 
 def _find_content(history: _History, at: int) -> Content | None:
