@@ -29,15 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         meshes = Meshes(folder, compute_code_digest())
+        records: list[Record] = []
         try:
-            records = [run_apart(name, size, meshes) for name in options.names or BENCHMARKS]
+            for name in options.names or BENCHMARKS:
+                records.append(run_apart(name, size, meshes))
+                _write(records[-1], size)  # at once: all of them take hours, and one may fail
         finally:
             meshes.stop()
     table.show_figures(records)
-    _write(records, FULL if options.full else QUICK)
-    if options.full:
-        PAGE.write_text(build_benchmarks_page(), encoding="utf-8")
-        SCALE_PAGE.write_text(build_scale_page(), encoding="utf-8")
     goals = [figure for record in records for figure in record.figures if figure.goal is not None]
     print(f"bench: {sum(figure.reached is True for figure in goals)} of {len(goals)} goals reached")
     return 0
@@ -56,10 +55,14 @@ def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _write(records: Sequence[Record], path: Path) -> None:
-    """These records in place of the file's older ones."""
-    known = {record.benchmark: record for record in [*read_figures(path), *records]}
+def _write(record: Record, size: Size) -> None:
+    """The record in place of the file's older one, and the pages that are made from the file."""
+    path = FULL if size is Size.FULL else QUICK
+    known = {other.benchmark: other for other in [*read_figures(path), record]}
     write_figures(path, [known[name] for name in BENCHMARKS if name in known])
+    if size is Size.FULL:
+        PAGE.write_text(build_benchmarks_page(), encoding="utf-8")
+        SCALE_PAGE.write_text(build_scale_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
