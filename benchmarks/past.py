@@ -53,7 +53,7 @@ SECONDS = {Size.TINY: 1.0, Size.QUICK: 15.0, Size.FULL: 40.0}
 WARM_SECONDS = {Size.TINY: 0.2, Size.QUICK: 2.0, Size.FULL: 5.0}
 WRITER_PAUSE, USER_PAUSE = 0.05, 0.2  # seconds between an answer and the next request
 IMPACT = "query($id: ID!, $at: DateTime) { impact(of: [$id], asOf: $at) { total byReach { key count } } }"
-AGAIN = (b"STORE_UNAVAILABLE", b"QUEUE_FULL")  # answers while the graph of the time is made, or others wait for theirs
+AGAIN = (b"STORE_UNAVAILABLE", b"QUEUE_FULL", b"LIMIT_EXCEEDED")  # answers while the graph of the time is made, or others wait for theirs
 LATER = 2  # the day of events that are written beside
 GROUP = 200
 NOON = timedelta(hours=12)

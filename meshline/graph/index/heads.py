@@ -99,7 +99,7 @@ class Heads:
         self.sources: list[str] = []
         self.by_scope: I32 = np.full(64, NONE, np.int32)
         self._source_numbers: dict[str, int] = {}
-        self._in_some: int | None = None  # how many alive heads have the part IN_SOME; None: not counted since they changed
+        self._in_some: int | None = None  # how many alive heads have the part IN_SOME; None: not counted yet
         self._jobs = ScopeGroups(self._list_jobs)
         self._runs: dict[int, JobRuns] = {}  # by the hash of the job, of those with more than `FEW` outputs that changed
         self._parts = {part: ScopeGroups(partial(self._list_parts, part)) for part in (QUERIES, REPLACED, IN_SOME)}
@@ -170,12 +170,14 @@ class Heads:
             self._jobs.drop(int(self.job[head]), scope_id)
         if self.part[head]:
             self._parts[int(self.part[head])].drop(int(self.dataset[head]), scope_id)
-            self._in_some = None
+            if self._in_some is not None and self.part[head] == IN_SOME:
+                self._in_some -= 1
 
     def _add_part(self, head: int, part: int, dataset: str) -> None:
         self.part[head], self.dataset[head] = part, self._hash(dataset)
         self._parts[part].add(int(self.dataset[head]), int(self.scope_id[head]))
-        self._in_some = None
+        if self._in_some is not None and part == IN_SOME:
+            self._in_some += 1
 
     def has_partial(self) -> bool:
         """Whether a scope lists only some columns of a dataset."""

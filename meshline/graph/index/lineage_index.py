@@ -616,11 +616,12 @@ class LineageIndex:
         self._loader.retime(self._tables.heads.find_all_current(times.scope_ids), *times[1:])
         for scope_ids, heads in others:
             empty = sorted({*scope_ids}.difference(head.scope_id for head in heads))
-            self._loader.apply([*heads, *(self._build_empty_head(id_) for id_ in empty if self._tables.heads.find_current(id_) != NONE)])
+            shown = zip(empty, map(self._tables.heads.find_current, empty), strict=True)
+            self._loader.apply([*heads, *(self._build_empty_head(scope_id, head) for scope_id, head in shown if head != NONE)])
 
-    def _build_empty_head(self, scope_id: int) -> Head:
-        scope = self.changes.get_scope(scope_id)
-        return Head(scope_id, scope.source, scope.scope, 0, 0, 0, "", provisional=False, content=None)
+    def _build_empty_head(self, scope_id: int, head: int) -> Head:
+        heads = self._tables.heads
+        return Head(scope_id, heads.get_source(head), heads.get_scope(head), 0, 0, 0, "", provisional=False, content=None)
 
     @property
     def revision(self) -> int:

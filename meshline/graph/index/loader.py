@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
-import numpy as np
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.batches import prefetch_batches
@@ -315,12 +314,15 @@ class HeadLoader:
         scope_id = int(tables.heads.scope_id[head])
         first, last = int(tables.heads.starts[head, RELATIONS]), int(tables.heads.starts[head + 1, RELATIONS])
         types = tables.relations.type[first:last]
-        for dataset in np.unique(tables.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
-            if tables.nodes.traits[dataset] & COLLIDES:
-                self.identity.mark_columns_changed(dataset)
-        for relation in self.identity.collect_relations(head):
-            self.identity.mark_relation_changed(relation)
-        if (types == _PORT).any() or parse_source_kind(tables.heads.get_source(head)) in CATALOG_KINDS:
+        stated = set(types.tolist())
+        if not stated.isdisjoint((_HAS_COLUMN, _HIDDEN_COLUMN)):
+            for dataset in set(tables.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)].tolist()):
+                if tables.nodes.traits[dataset] & COLLIDES:
+                    self.identity.mark_columns_changed(dataset)
+        if not stated.isdisjoint((_SAME_AS, _DIFFERENT_FROM)):
+            for relation in self.identity.collect_relations(head):
+                self.identity.mark_relation_changed(relation)
+        if _PORT in stated or parse_source_kind(tables.heads.get_source(head)) in CATALOG_KINDS:
             self.names_version += 1
         self.dataset_renames.withdraw(scope_id)
         self.column_renames.withdraw(scope_id)
