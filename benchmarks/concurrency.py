@@ -251,7 +251,6 @@ def _has_readers(port: int, readers: int) -> bool:
 LIMITS = """\
 The processors: the server's process, each reader and the clients want one each. On a machine with two, what is measured together shares
 what each had alone. What `/healthz` waits longest for are pauses of Python's garbage collector, during which no thread runs: up to 4 ms
-each 5,000 values, and 0.2 to 0.3 s once in some 50,000 new events, when what caches keep is scanned (before, 20 to 60 ms each 100,000
-values, and 0.3 to 0.4 s once in 10,000 events)."""
+each 5,000 values, and 0.2 to 0.3 s once in some 50,000 new events, when what caches keep is scanned."""
 
 BENCHMARK = Benchmark("concurrency", ABOUT, run, LIMITS)

@@ -285,7 +285,7 @@ class ConsumeLoop:
         consumer.assign(begun)
         if self._paused:
             consumer.pause(begun)
-        log.info("Kafka topic %s: partitions %s are assigned", self._subscription.topic, sorted(self._next) or "of other servers")
+        log.info("Kafka topic %s: this server has the partitions %s", self._subscription.topic, sorted(self._next))
         if new:  # before anything is ingested: a partition without a committed offset has no message that became a dead letter
             self.record_commit(None, consumer.commit(offsets=new, asynchronous=False))
 

@@ -187,7 +187,7 @@ def iterate_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
         check_rows("label", label_crcs, map(compute_row_crc, map("{}\0{}\0".format, label_ids, labels)))
         check_rows("content", content_crcs, map(compute_crc, content_ids, digests, deflated))
         contents = [content.blob for content in map(decompress_content, digests, deflated, blobs)]
-        yield HeadTable(*(*columns, digests, contents), share=columns[0][-1] / last)
+        yield HeadTable(*(*columns, digests, contents), share=scope_ids[-1] / last)
 
 
 def iterate_heads_as_of(connection: sqlite3.Connection, as_of: int) -> Iterator[list[Head]]:
