@@ -10,17 +10,17 @@ from collections.abc import Callable, Collection
 from functools import lru_cache, partial
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshline.api.addresses import get_matched_path
 from meshline.api.errors import NO_TOKEN, CrossSite, Forbidden, Unauthenticated, WrongHost, build_error_response
+from meshline.api.permissions import check_access, check_grants, check_role, check_whole
 from meshline.api.resource_metadata import build_metadata_hint
 from meshline.api.session_cookie import SessionCookie
 from meshline.api.trusted_proxy import TrustedProxy
 from meshline.app.access_file import AccessFile
 from meshline.app.access_journal import AccessJournal
-from meshline.app.access_rules import AccessRules, Action, check_audit, may_state_everywhere
+from meshline.app.access_rules import AccessRules, check_audit
 from meshline.app.grants import Principal, build_actor
 from meshline.app.introspection import Introspector
 from meshline.app.oidc import TokenIssuer, has_form_of_jwt
@@ -147,7 +147,7 @@ class AuthMiddleware:
         if needed is None:
             return None if actor.scopes == frozenset() else actor
         scope["state"]["actor"] = actor
-        _check_grants(actor)
+        check_grants(actor)
         check_role(actor, needed)
         check_access(actor, _find_scopes(scope))
         return actor
@@ -227,51 +227,6 @@ _REFUSALS = (
     *(Unauthenticated, Forbidden, NotPermitted, WrongHost, ProviderUnavailable, InvalidInput, CrossSite),
     *(NotReady, StoreUnavailable),  # that sessions and denials are not known
 )
-
-
-def check_role(actor: Actor, needed: Role) -> None:
-    """Raises Forbidden unless the actor has at least this role."""
-    if not actor.role.includes(needed):
-        raise Forbidden(f"this needs a token with the role {needed}, and {actor.name!r} has the role {actor.role}", needed)
-
-
-def check_whole(rules: AccessRules | None, actor: Actor, role: Role) -> None:
-    """Raises NotPermitted unless a caller may see every asset, and, of what needs the role writer, write about everything."""
-    if rules is None:
-        return
-    if not rules.may_everywhere(actor, Action.READ_SQL):
-        raise NotPermitted("this address answers only callers who may see every asset (access rules): ask /graphql")
-    if role is not Role.WRITER:
-        return
-    if rules.find_ingest(actor) is not None:
-        raise NotPermitted("this address accepts only callers who may send events about everything (access rules): use /api/v1/lineage")
-    if not may_state_everywhere(rules, actor):
-        raise NotPermitted("this address accepts only callers who may make statements about everything (access rules): use /graphql")
-
-
-def _check_grants(actor: Actor) -> None:
-    """Raises Forbidden for a caller that is known and has no rights at all."""
-    if actor.scopes == frozenset():
-        raise Forbidden(f"no entry of `grants` in the settings of this server is for {actor.name!r} or a group of it", Role.READER)
-
-
-def check_access(actor: Actor, accepted: Collection[AccessScope]) -> None:
-    """Raises Forbidden unless the actor has one of these scopes, or no scopes of its own."""
-    if actor.scopes is not None and accepted and not actor.scopes.intersection(accepted):
-        needed = " or ".join(sorted(accepted))
-        raise Forbidden(f"this needs a token with the scope {needed}, and {actor.name!r} has {', '.join(sorted(actor.scopes))}", needed)
-
-
-def check_all_scopes(actor: Actor) -> None:
-    """Raises Forbidden for a token that is limited to some scopes: none of them permits what administers the server."""
-    if actor.scopes is not None and actor.scopes != frozenset(AccessScope):
-        raise Forbidden(f"this needs a token with all scopes, and {actor.name!r} has {', '.join(sorted(actor.scopes))}", Role.ADMIN)
-
-
-def get_actor(request: Request) -> Actor | None:
-    """The caller; None = unknown, which only health checks accept."""
-    actor: Actor | None = request.state.actor
-    return actor
 
 
 def _parse_token(headers: Headers) -> str | None:

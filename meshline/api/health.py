@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline import __version__
-from meshline.api.auth import get_actor
 from meshline.api.errors import JSON, RETRY_AFTER
+from meshline.api.permissions import get_actor
 from meshline.app.reader_pool import ReaderPool
 from meshline.app.service import LOADING, Service
 from meshline.app.tokens import Role

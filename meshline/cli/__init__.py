@@ -8,14 +8,16 @@ from collections.abc import Sequence
 
 from meshline.cli.exit_codes import FAILED
 from meshline.errors import MeshlineError
+from meshline.frozen_imports import freeze_imports
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code (see `deciding`)."""
     try:
-        from meshline.cli.app import app
-        from meshline.cli.completion import strip_names
-        from meshline.cli.terminal import write_message
+        with freeze_imports():
+            from meshline.cli.app import app
+            from meshline.cli.completion import strip_names
+            from meshline.cli.terminal import write_message
     except Exception as error:  # exit code 1 would be a verdict of `check`
         traceback.print_exc()
         raise SystemExit(FAILED) from error

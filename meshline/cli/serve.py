@@ -80,9 +80,10 @@ class RequestExecutor(Protocol):
 
 def build_executor(graph: LiveGraph, naming: Naming, policies: Path | None, *, seconds: float, objects: int) -> RequestExecutor:
     """Answers as a server does, from a graph in this process. `policies`: the user's folder; `seconds`, `objects`: limits of a request."""
-    from meshline.api.graphql import Bounds, Executor
-    from meshline.api.graphql.execution import ALL, QUERIES
-    from meshline.app.policy_service import PolicyService
+    with freeze_imports():
+        from meshline.api.graphql import Bounds, Executor
+        from meshline.api.graphql.execution import ALL, QUERIES
+        from meshline.app.policy_service import PolicyService
 
     graphql = Executor(graph, naming, Bounds(seconds=seconds, objects=objects), governing=PolicyService(graph, policies))
 

@@ -76,6 +76,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
+def test_questions_import_nothing_of_a_server() -> None:
+    code = (
+        "import sys, meshline.api.graphql; print(*(m for m in ('httpx', 'uvicorn', 'meshline.app.service', 'sqlglot') if m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
 @pytest.mark.parametrize(
     "command",
     [[c] for c in COMMANDS if c not in GROUPS] + [[group, c] for group, commands in GROUPS.items() for c in commands],

@@ -9,11 +9,11 @@ from functools import partial
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.api.auth import check_access, check_role
 from meshline.api.graphql.asset import Connection, parse_cursor
 from meshline.api.graphql.blast_radius import BrokenPolicy, ReportAssets
 from meshline.api.graphql.context import RequestContext
 from meshline.api.graphql.field_types import AuditAction, Severity, describe_field
+from meshline.api.permissions import check_access, check_role
 from meshline.app.tokens import AccessScope, Role
 from meshline.errors import InvalidInput
 from meshline.governance import audit

@@ -19,7 +19,7 @@ from graphql import (
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 
-from meshline.api.auth import check_access, check_all_scopes, check_role
+from meshline.api.permissions import check_access, check_all_scopes, check_role
 from meshline.app.access import Access, RestrictedGraph
 from meshline.app.access_decisions import AccessDesk
 from meshline.app.access_journal import AccessJournal

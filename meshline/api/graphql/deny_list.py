@@ -9,10 +9,10 @@ from typing import Annotated, Self
 import strawberry
 from strawberry.types import Info
 
-from meshline.api.auth import check_access, check_role
 from meshline.api.graphql.asset import Connection, parse_cursor
 from meshline.api.graphql.context import RequestContext
 from meshline.api.graphql.field_types import DenialKind, describe_field
+from meshline.api.permissions import check_access, check_role
 from meshline.app import denials
 from meshline.app.access_journal import AccessJournal
 from meshline.app.tokens import AccessScope, Role

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.schema.exceptions import InvalidOperationTypeError
 
-from meshline.api.auth import check_access, check_role
 from meshline.api.errors import JSON, encode_error
 from meshline.api.etags import ETags, build_headers, build_unchanged, has_answer
 from meshline.api.graphql.context import Bounds, Observer
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, Executor
+from meshline.api.permissions import check_access, check_role
 from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.access import Access
 from meshline.app.access_decisions import AccessDesk, DeskSettings, add_grants

@@ -16,11 +16,11 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshline.api.auth import get_actor
 from meshline.api.errors import JSON
 from meshline.api.etags import ETags, build_headers, build_unchanged, has_answer
 from meshline.api.graphql.http import PURPOSE, GraphQLEndpoint
 from meshline.api.marquez.registrations import Registered, RegisteredEntry, find_registry
+from meshline.api.permissions import get_actor
 from meshline.app.service import Service
 from meshline.errors import InvalidInput, NotFound
 from meshline.graph.index import LineageIndex

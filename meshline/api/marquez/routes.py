@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline.api.addresses import REST, Address
-from meshline.api.auth import check_access, check_role, check_whole, get_actor
 from meshline.api.errors import JSON, ErrorMessage
 from meshline.api.marquez import datasets, events, jobs, lineage, namespaces, runs, search, shapes, versions, writes
 from meshline.api.marquez.question import MOST, Build, build_endpoint
 from meshline.api.marquez.writes import WriteRoute, build_write_endpoint
 from meshline.api.operations import OBJECT, UNCHANGED, Answer, Operation, Parameter, Schema, Shape, build_json_answer
+from meshline.api.permissions import check_access, check_role, check_whole, get_actor
 from meshline.api.rest.sources import handle_source
 from meshline.app.access_file import AccessFile
 from meshline.app.tokens import AccessScope, Role

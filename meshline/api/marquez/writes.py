@@ -19,7 +19,6 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshline.api.auth import get_actor
 from meshline.api.errors import JSON, Forbidden
 from meshline.api.graphql.http import GraphQLEndpoint
 from meshline.api.marquez.datasets import DATASET_FACET, list_tag_names
@@ -35,6 +34,7 @@ from meshline.api.marquez.question import (
 from meshline.api.marquez.registrations import Entry, Registered, RegisteredEntry, build_records
 from meshline.api.marquez.runs import RUN_FACET, RunFacet, get_stored_run, read_run_facet
 from meshline.api.marquez.shapes import DatasetMeta, DataSourceMeta, JobMeta, Name, NamespaceMeta, RunMeta, TagMeta
+from meshline.api.permissions import get_actor
 from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.manual_statements import PERSON, ManualStatement, build_tag_statement, commit_statements
 from meshline.app.service import Resources, Service

@@ -13,9 +13,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshline.api.auth import get_actor
 from meshline.api.errors import INTERNAL_MESSAGE, JSON
 from meshline.api.metrics import Metrics
+from meshline.api.permissions import get_actor
 from meshline.api.rest.request_body import check_media, read_body
 from meshline.app.ingest_rights import IngestRights
 from meshline.app.service import Service
