@@ -19,3 +19,4 @@ SHAPES = {
     Size.QUICK: (Shape(10_000), Shape(30_000)),
     Size.FULL: (Shape(10_000), Shape(100_000), Shape(1_000_000, edges_per_column=6.8)),
 }
+LARGEST = Shape(10_000_000, edges_per_column=6.8)  # of those benchmarks of a full run that go beyond
