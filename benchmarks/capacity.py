@@ -145,8 +145,7 @@ def _prepare_graph(path: str) -> LiveGraph:
 
 LIMITS = """\
 `start`: reading the heads, and what is prepared for ids, suggestions and searches, in about equal parts; both grow with the columns. For
-the heads see `loading`, with what to try next. Of what is prepared, the kept index has no names for searches yet: with them a start from it
-would read instead of count."""
+the heads see `loading`, with what to try next. Next to try for the rest: words of names split and sorted by kernels, not in Python."""
 
 BENCHMARK = Benchmark("capacity", ABOUT, run, LIMITS)
 

@@ -297,7 +297,7 @@ class Service:
             self._join(opened.live),
             run_in_thread(start_forks),
             repeat(partial(self._prune, store), PRUNE_SECONDS, "what is past its retention was not deleted", at_once=True),
-            run_in_thread(opened.live.prepare_questions),
+            self._prepare(opened.live),
             repeat(partial(self._write_uses, store), WRITE_SECONDS, "the last uses of tokens were not written"),
             repeat(
                 partial(self._write_log, opened.access_log),
@@ -305,7 +305,6 @@ class Service:
                 "the audit log of access was not written",
                 at_once=True,
             ),
-            repeat(opened.live.keep_index, KEEP_SECONDS, "the index was not kept for the next start", at_once=True),
             repeat(self._upkeep.write_due, often, "reminders, ends and seen grants of access were not written"),
         ]
         if opened.live.vectors is not None:
@@ -323,6 +322,15 @@ class Service:
         self._tasks += map(asyncio.create_task, tasks)
         if opened.consumer is not None:
             opened.consumer.start()
+
+    @staticmethod
+    async def _prepare(live: LiveGraph) -> None:
+        """Prepare questions, and keep what that took with the index for the next start."""
+        try:
+            await run_in_thread(live.prepare_questions)
+        except Exception:
+            log.exception("questions were not prepared: the first ones take longer")
+        await repeat_in_thread(live.keep_index, KEEP_SECONDS, "the index was not kept for the next start", grace=TASK_GRACE, at_once=True)
 
     def _open_resources(self) -> Resources:
         settings = self.settings

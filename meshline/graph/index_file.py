@@ -54,15 +54,24 @@ class Restored(NamedTuple):
     titles: TitlePairs
 
 
+class _Kept(NamedTuple):
+    """What a file is of. `applied`: the heads that the index had applied; `has_names`: whether it had read names for searches; `time`: of
+    `time.monotonic()`.
+    """
+
+    lineage: LineageIndex
+    applied: int
+    has_names: bool
+    time: float
+
+
 class Snapshots:
     """The file of one store. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._turn = threading.Lock()
-        self._index: LineageIndex | None = None  # that the file is of
-        self._applied = 0  # heads that it had applied when the file was written
-        self._written = 0.0  # when (`time.monotonic()`)
+        self._kept: _Kept | None = None
 
     def restore(self, store: Store, precedence: Precedence) -> Restored | None:
         """The index in the file, with what changed in the store since; None if the file is absent, or cannot be used."""
@@ -78,7 +87,7 @@ class Snapshots:
         restored = self.map(store, precedence, complete)
         if restored is not None:
             with self._turn:
-                self._index, self._applied, self._written = restored.lineage, 0, time.monotonic()
+                self._kept = _Kept(restored.lineage, 0, restored.lineage.has_names, time.monotonic())
         return restored
 
     def map(self, store: Store, precedence: Precedence, complete: Callable[[Restored], None]) -> Restored | None:
@@ -123,11 +132,12 @@ class Snapshots:
         if heads < LEAST_HEADS:
             return False
         with self._turn:
-            if index is not self._index:
-                return True
-            changed = index.applied - self._applied
-            share = CHANGED_AT_END if at_end else CHANGED_SHARE
-            return changed > heads // share or (changed > 0 and not at_end and time.monotonic() - self._written > CHANGED_SECONDS)
+            kept = self._kept
+        if kept is None or index is not kept.lineage or (index.has_names and not kept.has_names):
+            return True
+        changed = index.applied - kept.applied
+        share = CHANGED_AT_END if at_end else CHANGED_SHARE
+        return changed > heads // share or (changed > 0 and not at_end and time.monotonic() - kept.time > CHANGED_SECONDS)
 
     def write(self, store: Store, index: LineageIndex, titles: TitlePairs, collect: Callable[[Callable[[], None]], None]) -> bool:
         """Write the file, unless another process does; whether it was written. `collect`: calls what it is given while nothing changes.
@@ -139,12 +149,13 @@ class Snapshots:
         try:
             with closing(SnapshotWriter(self.path)) as writer:
                 writer.make_room(index.collect_parts())
-                facts, applied = b"", 0
+                facts, kept = b"", _Kept(index, 0, has_names=False, time=0.0)
 
                 def copy() -> None:
-                    nonlocal facts, applied
+                    nonlocal facts, kept
                     writer.write(index.collect_parts())
-                    facts, applied = msgspec.msgpack.encode(_Facts(token, index.revision, index.precedence)), index.applied
+                    facts = msgspec.msgpack.encode(_Facts(token, index.revision, index.precedence))
+                    kept = _Kept(index, index.applied, index.has_names, time.monotonic())
 
                 collect(copy)
                 # Perhaps newer than the index, which does no harm: what changed since is recorded again.
@@ -157,10 +168,10 @@ class Snapshots:
             reason = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
             log.warning("the index is not kept in %s, so the next start takes longer: %s", self.path, reason)
             with self._turn:  # tried again when it is due again
-                self._index, self._applied, self._written = index, index.applied, time.monotonic()
+                self._kept = _Kept(index, index.applied, index.has_names, time.monotonic())
             return False
         with self._turn:
-            self._index, self._applied, self._written = index, applied, time.monotonic()
+            self._kept = kept
         log.info("the index is kept in %s: written in %.1f seconds", self.path, time.monotonic() - begun)
         return True
 

@@ -264,7 +264,9 @@ class LiveGraph:
             self.vectors.save()
 
     def prepare_names(self) -> None:
-        """Make the first suggestion and the first search as fast as later ones. Other queries continue between the steps."""
+        """Make the first suggestion and the first search as fast as later ones: at once if the index was kept with its names. Other queries
+        continue between the steps.
+        """
         for prepare in (LineageIndex.prepare_suggestions, LineageIndex.prepare_search):
             with self.lock:
                 prepare(self.index)

@@ -21,7 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph import index_file as keeping
-from meshline.graph.index import LineageIndex, index_state, index_tables, large_classes, snapshot_file
+from meshline.graph.index import LineageIndex, asset_names, index_state, index_tables, large_classes, snapshot_file, suggestions
+from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.results import Ints
 from meshline.graph.index.snapshot_file import Busy, SnapshotWriter, compute_code_digest, open_snapshot
 from meshline.graph.index_file import Snapshots, read_tokens
 from meshline.graph.live_graph import LiveGraph
@@ -113,6 +115,60 @@ def test_increments_on_a_mapped_index_equal_a_rebuild(batches: list[list[Stateme
         assert collect_names(index) == collect_names(rebuilt)
         ids = {member.id for asset in rebuilt.dump().assets for member in asset.members}
         assert find_ids(index, ids) == find_ids(rebuilt, ids)
+
+
+def collect_found(index: LineageIndex) -> object:
+    """What suggestions and searches find, with their ranks."""
+    typed = {text: [*index.iterate_suggestions(text, 5)] for text in ("a", "a.x", "kd", "kd_eml1.e", "é", "\udcff")}
+    hits = {text: index.search_names(text, (), {}).keep_best(1_000) for text in ("a x", "kd mail", "ä b")}
+    searched = {text: [(index.assets.get_key(node), order) for order, node in index.iterate_hits(found, 5)] for text, found in hits.items()}
+    return typed, searched
+
+
+@settings(max_examples=count_examples(20), deadline=None)
+@given(st.lists(draw_lists(any_change, 5), min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_names_that_went_through_a_file_are_found_as_others(batches: list[list[Statement]], chance: Random) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asset_names, "_RECENT", 2)
+        patch.setattr(suggestions, "_RECENT", 2)
+        path = Path(folder) / "index"
+        stayed, moved, fold, copy = LineageIndex.load([], 0), LineageIndex.load([], 0), Fold(), Fold()
+        for number, batch in enumerate(batches):
+            more = [*batch, state_title(f"kd_eml{number}.é", "customer e-mail", number + 1), state_title("a.ä", "e-mail", number + 1)]
+            stayed.changes.apply(fold.add(*more))
+            moved.changes.apply(copy.add(*more))
+            if chance.random() < 0.7:
+                moved.prepare_suggestions()
+                moved.prepare_search()
+            if chance.random() < 0.7:
+                known = moved.has_names
+                moved = pass_on(moved, path)
+                assert moved.has_names == known
+            if chance.random() < 0.5:
+                assert collect_found(moved) == collect_found(stayed)
+        assert collect_found(pass_on(moved, path)) == collect_found(stayed)
+
+
+def test_a_start_from_the_file_reads_no_names(store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = open_kept(store, path)
+    fill_graph(graph)
+    assert graph.keep_index()
+    assert not graph.keep_index()
+    graph.prepare_names()
+    assert graph.keep_index(), "the file had no names"
+    assert not graph.keep_index()
+    expected = collect_found(graph.index)
+
+    def read_none(_tables: IndexTables, names: Ints) -> list[str]:
+        assert not len(names)
+        return []
+
+    monkeypatch.setattr(IndexTables, "read_texts", read_none)
+    again = open_kept(store, path)
+    again.prepare_names()
+    assert not again.keep_index()
+    monkeypatch.undo()
+    assert collect_found(again.index) == expected
 
 
 def test_what_an_index_knows_is_in_the_file_or_derived() -> None:

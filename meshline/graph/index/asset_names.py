@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from meshline.graph.index.arrays import COLUMN, DATASET, GONE, I64, MERGED, N_NAMES, N_NODES, NONE, PAST
 from meshline.graph.index.index_tables import IndexTables, list_positions
 from meshline.graph.index.results import Flags, Ints
+from meshline.graph.index.snapshot_file import Array, take_array
+from meshline.graph.own_files import Unusable
 
 _RECENT = 4096  # assets, or rows, that are not sorted in yet
 
@@ -28,6 +30,30 @@ class AssetNames:
         self._is_used: Flags = np.zeros(0, np.bool_)  # by text
         self._sorted = 0  # assets that have a place in the order
         self._order: Ints = np.empty(0, np.int32)  # by node: the place by key, of a column that of its dataset
+
+    def collect_arrays(self) -> dict[str, Array]:
+        """All that is known, for a snapshot."""
+        return {
+            "counts": np.array([self.texts, self.nodes, self._sorted], np.int64),
+            "used": self.used,
+            "lengths": self.lengths,
+            "name": self.name[: self.nodes],
+            "context": self.context[: self.nodes],
+            "is_used": self._is_used,
+            "order": self._order,
+        }
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Continue with what was known. Raises Unusable."""
+        self.texts, self.nodes, self._sorted = map(int, take_array(arrays, "counts", np.empty(0, np.int64), 3))
+        self.used = take_array(arrays, "used", self.used)
+        self.lengths = take_array(arrays, "lengths", self.lengths, self.texts)
+        self.name = take_array(arrays, "name", self.name, self.nodes)
+        self.context = take_array(arrays, "context", self.context, self.nodes)
+        self._is_used = take_array(arrays, "is_used", self._is_used, self.texts)
+        self._order = take_array(arrays, "order", self._order, self._sorted)
+        if self.texts > self._tables.counts[N_NAMES] or self.nodes > self._tables.counts[N_NODES]:
+            raise Unusable("it is damaged: it has other names than assets")
 
     def follow(self) -> None:
         """Add the assets that came since."""
@@ -130,6 +156,19 @@ class Postings:
 
     def __len__(self) -> int:
         return self._used
+
+    def collect_arrays(self) -> dict[str, Array]:
+        """All rows, for a snapshot."""
+        return {"numbers": self._numbers[: self._used], "order": self._order, "starts": self._starts}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Continue with these rows. Raises Unusable."""
+        self._numbers = take_array(arrays, "numbers", self._numbers)
+        self._order = take_array(arrays, "order", self._order)
+        self._starts = take_array(arrays, "starts", self._starts)
+        self._used = len(self._numbers)
+        if len(self._order) > self._used or not len(self._starts) or self._starts[-1] != len(self._order):
+            raise Unusable("it is damaged: an array is not what it should be")
 
     def add(self, numbers: Ints) -> None:
         """Add rows with these numbers."""

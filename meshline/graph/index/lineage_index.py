@@ -62,7 +62,7 @@ from meshline.graph.index.results import (
     WordMatch,
 )
 from meshline.graph.index.rollup import Rows, keep_strongest
-from meshline.graph.index.snapshot_file import Array, Part, count_private_bytes
+from meshline.graph.index.snapshot_file import Array, Part, add_prefix, count_private_bytes, select_arrays
 from meshline.graph.index.statistics import NameMatcher, Size, Survey, list_tags, measure_size
 from meshline.graph.index.suggestions import Suggestions
 from meshline.graph.index.title_pairs import TitledNodes, TitlePairs
@@ -588,7 +588,23 @@ class LineageIndex:
 
     def collect_parts(self) -> dict[str, Part]:
         """All that the index knows, for a snapshot: arrays of its own, to be copied before it changes."""
-        return {**collect_parts(self._loader), **self._lookup.collect_parts()}
+        names = {name: Part(array, len(array)) for name, array in self._collect_names().items()}
+        return {**collect_parts(self._loader), **self._lookup.collect_parts(), **names}
+
+    @property
+    def has_names(self) -> bool:
+        """Whether suggestions and searches have read names: `prepare_search`, or a snapshot."""
+        return "_name_search" in vars(self)
+
+    def _collect_names(self) -> dict[str, Array]:
+        """What suggestions and searches know of names, if they know any."""
+        known: dict[str, Array] = {}
+        for prefix, names in self._list_names() if self.has_names else ():
+            known |= add_prefix(prefix, names.collect_arrays())
+        return known
+
+    def _list_names(self) -> list[tuple[str, AssetNames | Suggestions | NameSearch]]:
+        return [("asset_names", self._asset_names), ("suggestions", self._suggestions), ("name_search", self._name_search)]
 
     @classmethod
     def restore(cls, arrays: Mapping[str, Array], revision: int, precedence: Precedence) -> LineageIndex:
@@ -596,6 +612,9 @@ class LineageIndex:
         index = cls(revision, None, precedence)
         restore_parts(index._loader, arrays)
         index._lookup.restore(arrays)
+        if "name_search.counts" in arrays:
+            for prefix, names in index._list_names():
+                names.restore(select_arrays(arrays, prefix))
         return index
 
     def list_digests(self) -> Digests:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from meshline.graph.index.kernels.score import COVERED, FACTOR, WORTH, AssetText
 from meshline.graph.index.name_vectors import NameVectors
 from meshline.graph.index.near_names import HAVE_VECTORS, Near, NearNames, combine_scores
 from meshline.graph.index.results import Bytes, Flags, Hits, Ints, Longs, Prepared, RankedRows, WordMatch
+from meshline.graph.index.snapshot_file import Array, add_prefix, pack_texts, select_arrays, take_array, take_texts, unpack_texts
 from meshline.graph.index.suggestions import BY_SOME, Ranks, Suggestions
 from meshline.graph.index.vocabulary import Matches, Vocabulary, find_match
 from meshline.graph.store.synonyms import NO_SYNONYMS, Synonyms
@@ -99,7 +101,7 @@ class NameSearch:
 
     def __init__(self, tables: IndexTables, names: AssetNames, suggestions: Suggestions) -> None:
         self._tables, self._names, self._suggestions = tables, names, suggestions
-        self._vocabulary = Vocabulary()
+        self._kept_words: Mapping[str, Array] = pack_texts([])  # of a snapshot, in the order of their numbers
         self._near = NearNames(tables, names)
         self._done = 0  # how many of the used texts have their words in the vocabulary
         self._occurrences = Postings()  # of words in names
@@ -114,9 +116,55 @@ class NameSearch:
         self._members: Ints = np.empty(0, np.int32)  # by place there: of a column, that of its dataset
         self._factors: tuple[Shown | None, int, Ints] | None = None  # those of the last question, and of what
 
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        """Made when it is needed: an index of a past time mostly needs none."""
+        vocabulary = Vocabulary()
+        for word in unpack_texts(self._kept_words):
+            vocabulary.add(word)
+        return vocabulary
+
+    def collect_arrays(self) -> dict[str, Array]:
+        """All that is known, for a snapshot."""
+        known: dict[str, Array] = {
+            "counts": np.array([self._done], np.int64),
+            "texts": self._texts,
+            "shares": self._shares,
+            "sizes": self._sizes,
+            "datasets": self._datasets,
+            "of_datasets": self._of_datasets,
+            "places": self._places,
+            "members": self._members,
+        }
+        for name, postings in self._list_postings():
+            known |= add_prefix(name, postings.collect_arrays())
+        words = self._vocabulary.collect_arrays() if "_vocabulary" in vars(self) else self._kept_words
+        return known | add_prefix("vocabulary", words)
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Continue with what was known. Raises Unusable."""
+        (self._done,) = map(int, take_array(arrays, "counts", np.empty(0, np.int64), 1))
+        for name, postings in self._list_postings():
+            postings.restore(select_arrays(arrays, name))
+        nodes, occurrences = len(self._by_name), len(self._occurrences)
+        self._texts = take_array(arrays, "texts", self._texts, occurrences)
+        self._shares = take_array(arrays, "shares", self._shares, occurrences)
+        self._sizes = take_array(arrays, "sizes", self._sizes)
+        self._datasets = take_array(arrays, "datasets", self._datasets)
+        self._of_datasets = take_array(arrays, "of_datasets", self._of_datasets, len(self._datasets))
+        self._places = take_array(arrays, "places", self._places, nodes)
+        self._order = self._by_name.order
+        self._members = take_array(arrays, "members", self._members, len(self._order))
+        self._kept_words = select_arrays(arrays, "vocabulary")
+        take_texts(self._kept_words)
+
+    def _list_postings(self) -> list[tuple[str, Postings]]:
+        return [("occurrences", self._occurrences), ("by_name", self._by_name), ("by_context", self._by_context)]
+
     def prepare(self) -> None:
         """Follow the index, so that the next question need not."""
         self._follow()
+        _ = self._vocabulary
 
     def prepare_vectors(self, vectors: NameVectors, shown: Shown | None = None) -> Prepared:
         """Which names (that are shown) have vectors. If many have none, `vectors` knows that they are wanted."""

@@ -15,8 +15,9 @@ import math
 import mmap
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import FileIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
@@ -112,6 +113,40 @@ def take_array(arrays: Mapping[str, Array], name: str, like: Array, length: int 
     if found is None or found.dtype != like.dtype or found.shape[1:] != like.shape[1:] or (length is not None and len(found) != length):
         raise Unusable("it is damaged: an array is not what it should be")
     return found
+
+
+def add_prefix(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The same arrays, with `prefix.` before each name."""
+    return {f"{prefix}.{name}": array for name, array in arrays.items()}
+
+
+def select_arrays(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """The arrays with names that begin with `prefix.`, by the rest of these."""
+    return {name.removeprefix(f"{prefix}."): array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
+
+
+def pack_texts(texts: Sequence[str]) -> dict[str, Array]:
+    """Texts as two arrays: `text`, all of them in UTF-8, and `starts`, of each in it, and the end of the last."""
+    encoded = [text.encode() for text in texts]
+    return {
+        "text": np.frombuffer(b"".join(encoded), np.uint8),
+        "starts": np.concatenate([np.zeros(1, np.int64), np.cumsum([len(text) for text in encoded], dtype=np.int64)]),
+    }
+
+
+def unpack_texts(arrays: Mapping[str, Array]) -> list[str]:
+    """The texts of `pack_texts`. Raises Unusable."""
+    text, starts = take_texts(arrays)
+    encoded, places = text.tobytes(), starts.tolist()
+    return [encoded[begin:end].decode() for begin, end in pairwise(places)]
+
+
+def take_texts(arrays: Mapping[str, Array]) -> tuple[Array, Array]:
+    """The arrays of `pack_texts`. Raises Unusable."""
+    text, starts = take_array(arrays, "text", np.empty(0, np.uint8)), take_array(arrays, "starts", np.empty(0, np.int64))
+    if not len(starts) or starts[-1] != len(text):
+        raise Unusable("it is damaged: an array is not what it should be")
+    return text, starts
 
 
 def count_private_bytes(arrays: Iterable[Array]) -> int:

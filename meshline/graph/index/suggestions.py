@@ -7,7 +7,7 @@ A look at all assets is a few passes over arrays, about a millisecond per millio
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -18,6 +18,7 @@ from meshline.graph.index.arrays import COLUMN, I8, I64, N_NAMES, U8, extend_arr
 from meshline.graph.index.asset_names import AssetNames
 from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
+from meshline.graph.index.snapshot_file import Array, add_prefix, pack_texts, select_arrays, take_array, take_texts, unpack_texts
 from meshline.graph.naming import parse_search_terms, split_words
 from meshline.graph.similarity import bound_ratios
 from meshline.graph.word_forms import list_spellings, split_name
@@ -40,31 +41,50 @@ _FEW = 64  # names that are compared one by one
 
 
 class _Prefixes:
-    """Texts with numbers, found by their beginnings."""
+    """Texts with numbers, found by their beginnings. In UTF-8 they have the same order as by their characters."""
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
+        self._text: U8 = np.empty(0, np.uint8)  # the sorted ones, one after the other
+        self._starts: I64 = np.zeros(1, np.int64)  # of each in it, and the end of the last
         self._numbers: Ints = np.empty(0, np.int32)
         self._recent: list[tuple[str, int]] = []
+
+    def collect_arrays(self) -> dict[str, Array]:
+        """All texts, for a snapshot."""
+        recent = {**pack_texts([text for text, _ in self._recent]), "numbers": np.array([number for _, number in self._recent], np.int32)}
+        return {"text": self._text, "starts": self._starts, "numbers": self._numbers, **add_prefix("recent", recent)}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Continue with these texts. Raises Unusable."""
+        self._text, self._starts = take_texts(arrays)
+        self._numbers = take_array(arrays, "numbers", self._numbers, len(self._starts) - 1)
+        recent = select_arrays(arrays, "recent")
+        texts = unpack_texts(recent)
+        self._recent = [*zip(texts, take_array(recent, "numbers", self._numbers, len(texts)).tolist(), strict=True)]
 
     def add(self, text: str, number: int) -> None:
         self._recent.append((text, number))
 
     def sort_in(self) -> None:
         """Sort in the recent ones, if there are many."""
-        if len(self._recent) > max(_RECENT, len(self._texts) // 16):
-            pairs = [*zip(self._texts, self._numbers.tolist(), strict=True), *self._recent]
+        if len(self._recent) > max(_RECENT, len(self._numbers) // 16):
+            known: dict[str, Array] = {"text": self._text, "starts": self._starts}
+            pairs = [*zip(unpack_texts(known), self._numbers.tolist(), strict=True), *self._recent]
             pairs.sort()
-            self._texts = [text for text, _ in pairs]
+            self._text, self._starts = take_texts(pack_texts([text for text, _ in pairs]))
             self._numbers = np.array([number for _, number in pairs], np.int32)
             self._recent.clear()
 
     def find(self, prefix: str, *, whole: bool = False) -> Ints:
         """The numbers of the texts that begin with this one (`whole`: that are this one)."""
-        first = bisect_left(self._texts, prefix)
-        last = bisect_left(self._texts, prefix + ("\0" if whole else _LAST))
+        first, last = self._find_place(prefix), self._find_place(prefix + ("\0" if whole else _LAST))
         more = [number for text, number in self._recent if (text == prefix if whole else text.startswith(prefix))]
         return np.concatenate([self._numbers[first:last], np.array(more, np.int32)])
+
+    def _find_place(self, text: str) -> int:
+        """How many of the sorted texts come before this one."""
+        known, starts, wanted = self._text.data, self._starts, text.encode("utf-8", "surrogatepass")
+        return bisect_left(range(len(self._numbers)), wanted, key=lambda at: bytes(known[starts[at] : starts[at + 1]]))
 
 
 class Ranks(NamedTuple):
@@ -98,6 +118,22 @@ class Suggestions:
         self._words, self._lasts, self._wholes = _Prefixes(), _Prefixes(), _Prefixes()
         self._names = names
         self._done = 0  # how many of the used texts are among the prefixes
+
+    def collect_arrays(self) -> dict[str, Array]:
+        """All that is known, for a snapshot."""
+        known: dict[str, Array] = {"counts": np.array([self._done], np.int64)}
+        for name, prefixes in self._list_prefixes():
+            known |= add_prefix(name, prefixes.collect_arrays())
+        return known
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Continue with what was known. Raises Unusable."""
+        (self._done,) = map(int, take_array(arrays, "counts", np.empty(0, np.int64), 1))
+        for name, prefixes in self._list_prefixes():
+            prefixes.restore(select_arrays(arrays, name))
+
+    def _list_prefixes(self) -> list[tuple[str, _Prefixes]]:
+        return [("words", self._words), ("lasts", self._lasts), ("wholes", self._wholes)]
 
     def prepare(self) -> None:
         """Follow the index, so that the next question need not."""
@@ -226,7 +262,7 @@ class Suggestions:
             for word in dict.fromkeys(_iterate_words(text)):
                 self._words.add(word, number)
         self._done += len(new)
-        for prefixes in (self._words, self._lasts, self._wholes):
+        for _, prefixes in self._list_prefixes():
             prefixes.sort_in()
 
 

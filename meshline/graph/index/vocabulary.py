@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from meshline.graph.index.arrays import F32
 from meshline.graph.index.results import Ints
+from meshline.graph.index.snapshot_file import Array, pack_texts
 from meshline.graph.word_forms import VOWELS, Meaning, count_letters, find_skeleton, find_stem, list_spellings, strip_accents
 
 Letters = npt.NDArray[np.uint32]  # code points, shape (words, _WIDTH), 0 after the end
@@ -156,6 +157,10 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self._words)
+
+    def collect_arrays(self) -> dict[str, Array]:
+        """The words in the order of their numbers (`unpack_texts`)."""
+        return pack_texts(self._words)
 
     def get_word(self, number: int) -> str:
         return self._words[number]
