@@ -192,7 +192,7 @@ class ReaderService(Service):
         store = open_store(settings.store)
         live = LiveGraph.open(store, setup.precedence, snapshots=find_snapshots(settings, settings.store))  # its pages are shared
         live.vectors = open_search_vectors(settings, settings.store)
-        live.index.prepare_ids()
+        live.prepare_lookup()
         governing = PolicyService(live, settings.policies)
         requests = RequestRegister(store)
         requests.refresh()

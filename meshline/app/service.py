@@ -348,7 +348,7 @@ class Service:
                 )
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
-            live.index.prepare_ids()
+            live.prepare_lookup()
             if self.access is not None:
                 self.access.open(store)
             governing = PolicyService(live, settings.policies)

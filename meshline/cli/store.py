@@ -206,4 +206,5 @@ def open_graph(url: str | None, *, must_exist: bool = False, mesh: Mesh | None =
         end_partings(graph)
         yield OpenGraph(graph, naming)
         if took > SLOW_SECONDS:  # the next command need not wait as long
+            graph.prepare_lookup()
             graph.keep_index(at_end=True)

@@ -263,6 +263,14 @@ class LiveGraph:
             self.vectors.add_requested()
             self.vectors.save()
 
+    def prepare_lookup(self) -> None:
+        """Make looking up ids and names as fast as later, which takes seconds after a load from the store: the first questions would wait
+        for it, and for each other.
+        """
+        self.index.prepare_ids()
+        if not self.index.has_names:
+            self.prepare_names()
+
     def prepare_names(self) -> None:
         """Make the first suggestion and the first search as fast as later ones: at once if the index was kept with its names. Other queries
         continue between the steps.
