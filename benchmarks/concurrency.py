@@ -250,7 +250,8 @@ def _has_readers(port: int, readers: int) -> bool:
 
 LIMITS = """\
 The processors: the server's process, each reader and the clients want one each. On a machine with two, what is measured together shares
-what each had alone. What `/healthz` waits longest for are pauses of Python's garbage collector, during which no thread runs: up to 4 ms
-each 5,000 values, and 0.2 to 0.3 s once in some 50,000 new events, when what caches keep is scanned."""
+what each had alone: questions beside writes take 1.5 to 2.2 times as long, from run to run. Next to try: three processors. What `/healthz`
+waits longest for are pauses of Python's garbage collector, during which no thread runs: up to 4 ms each 5,000 values, and 0.2 to 0.3 s once
+in some 50,000 new events, when what caches keep is scanned."""
 
 BENCHMARK = Benchmark("concurrency", ABOUT, run, LIMITS)

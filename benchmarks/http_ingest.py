@@ -172,7 +172,7 @@ LIMITS = """\
 One processor: Python runs one thread at a time, so that what a request costs and what its event costs add up, and the reference pays
 for the request alone. Of the server's time for a `new` event half is the writer's (see `ingest`; the groups are of 32 events at most)
 and half the request's: the server's answer, the envelope's log line and counts, parsing. The goal for an `unchanged` event of 12 KB leaves
-0.09 ms beside what the reference takes; deflating the event and its run's state alone takes 0.06.
+a tenth of a millisecond beside what the reference takes; deflating the event and its run's state alone takes 0.06.
 Next to try: as in `ingest`, and a cheaper line of the log."""
 
 BENCHMARK = Benchmark("http_ingest", ABOUT, run, LIMITS)

@@ -172,8 +172,8 @@ def measure_processor(arguments: tuple[str, ...]) -> float:
 
 
 LIMITS = """\
-Imports: of what `meshline impact` takes, Strawberry with graphql-core, the schema made with it and numpy are two thirds. Of what
-`meshline serve` takes until it is ready, imports are two thirds, and a seventh at 300,000 columns is SQLite's check of the file, which
-grows with it."""
+Of what `meshline serve` takes until it is ready at 300,000 columns, imports are two thirds (Strawberry with graphql-core, the schema made
+with it, and numpy), and a seventh is SQLite's check of the file, which grows with it. Next to try: the check in a thread while modules are
+imported."""
 
 BENCHMARK = Benchmark("startup", ABOUT, run, LIMITS)
