@@ -37,7 +37,6 @@ SMALL = 60  # lines; what is smaller and has one importer belongs to that import
 ALONE = {  # although they are small
     "meshline.api.front_page": "a page, with its text",
     "meshline.cli.mcp": "one command, one file",
-    "meshline.frozen_imports": "a reader process imports it, too, by the text of its command",
 }
 FACETS = ("assets", "ownership", "lineage", "changes")  # of LineageIndex
 MOST_METHODS = 20
@@ -233,7 +232,7 @@ def test_a_facet_of_the_index_is_small(facet: str) -> None:
 
 SAME_FOR_ALL = {  # what a restricted index answers as any other: about assets that the caller has found, or by what is restricted already
     "LineageIndex": {
-        *("load", "restore", "collect_parts", "precedence", "count_heads", "is_large", "applied"),
+        *("load", "restore", "collect_parts", "precedence", "count_heads", "is_large", "has_names", "applied"),
         *("list_digests", "list_differing_scopes", "turn_back", "confirm", "count_private_bytes", "check_room"),
         "revision",
         "version",
