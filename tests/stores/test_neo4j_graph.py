@@ -71,11 +71,14 @@ def test_assets_have_readable_labels_and_properties(store: Neo4jStore, neo4j: Ne
         edges=(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, EMAIL, {"position": 1}),),
     )
     commit_facts(store, facts)
-    ((table,), (col,)) = run_cypher(neo4j, "MATCH (n:Asset) RETURN n{.*, labels: labels(n)} ORDER BY n.id DESC")
+    # Neo4j lists labels in the order in which the database first saw any of them.
+    ((table,), (col,)) = run_cypher(
+        neo4j, "MATCH (n:Asset) RETURN n{.*, labels: COLLECT { UNWIND labels(n) AS l RETURN l ORDER BY l }} ORDER BY n.id DESC"
+    )
     assert isinstance(table, dict)
     assert isinstance(col, dict)
     assert table == {
-        "labels": ["Name", "Asset", "Dataset"],
+        "labels": ["Asset", "Dataset", "Name"],
         "id": ORDERS.id,
         "kind": "DATASET",
         "parts": ["postgres://shop", "public.orders"],
@@ -88,7 +91,7 @@ def test_assets_have_readable_labels_and_properties(store: Neo4jStore, neo4j: Ne
         "words": table["words"],
         "sort": table["sort"],
     }
-    assert (col["labels"], col["name"], col["dataset"]) == (["Name", "Asset", "Column"], "email", "postgres://shop/public.orders")
+    assert (col["labels"], col["name"], col["dataset"]) == (["Asset", "Column", "Name"], "email", "postgres://shop/public.orders")
     assert (col["type"], col["ordinal"], col["tags"]) == ("varchar", 2, ["pii", "tier=gold"])
     assert run_cypher(neo4j, "MATCH (:Dataset {name: 'public.orders'})-[r:HAS_COLUMN]->(c:Column) RETURN r.position, c.name") == [
         [1, "email"]
