@@ -115,6 +115,7 @@ def install_peers() -> None:
 
 
 LIMITS = """\
-Near, a frame is the painting of rounded boxes, dashes and letters in software; the script is a small part of it."""
+Near, a frame is the painting of rounded boxes, dashes and letters in software; the script is a small part of it.
+Next to try: the same on a machine with a graphics card, and edges without dashes while the picture moves."""
 
 BENCHMARK = Benchmark("explorer", ABOUT, run, LIMITS)

@@ -142,6 +142,7 @@ def _wait_until_drawn(store: Neo4jStore) -> None:
 
 LIMITS = """\
 Neo4j. The commits of all servers are one after the other, since each takes the next revision of one counter; what more servers add is
-the parsing and building of the next commits beside it. With fewer cores than servers and Neo4j need, nothing is added."""
+the parsing and building of the next commits beside it. With fewer cores than servers and Neo4j need, nothing is added.
+Next to try: as many cores as servers and Neo4j have processes."""
 
 BENCHMARK = Benchmark("fan-in", ABOUT, run, LIMITS)

@@ -81,6 +81,7 @@ LIMITS = """\
 For small closures, GraphQL itself: half a millisecond for the request, two or three for some 430 groups and 25 assets, each an object
 that is made, filled in and counted in Python. For large ones, the jobs: each flow that leaves a reached column is read once
 more, at a random place in memory. The first request by an id after the start hashes the ids of all columns; the containers of a dataset
-are found at the first request, and again only after a change that names it."""
+are found at the first request, and again only after a change that names it.
+Next to try: flows in the order of their jobs, so that the jobs are found in passes that read memory in order."""
 
 BENCHMARK = Benchmark("impact", ABOUT, run, LIMITS)

@@ -176,6 +176,7 @@ def add_runs(store: Store, number: int) -> None:
 
 LIMITS = """\
 Each run adds a row with its place, and one to the list of its job and of each dataset that it names, which are on other pages of the file
-than those of the last run; each event adds a row and an entry of the index by time. Most of the cost of lists is SQLite's."""
+than those of the last run; each event adds a row and an entry of the index by time. Most of the cost of lists is SQLite's.
+Next to try: one row for all datasets of a run, since most runs of a job name the same ones."""
 
 BENCHMARK = Benchmark("runs", ABOUT, run, LIMITS)

@@ -225,4 +225,8 @@ def build_references(task: Task) -> dict[str, Searcher]:
     return {"prefixes": search_prefixes, "BM25": search_any}
 
 
-BENCHMARK = Benchmark("search", ABOUT, run)
+LIMITS = """\
+Of a column that is described with its table, which words of the question mean the table is not known, and those of the table are those
+of all its columns. Next to try: what words of the dataset's name count (`OF_COLUMN`), tuned on a part of the questions."""
+
+BENCHMARK = Benchmark("search", ABOUT, run, LIMITS)
