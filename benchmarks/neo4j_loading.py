@@ -96,6 +96,6 @@ def read_graph(session: neo4j.Session, queries: tuple[str, ...]) -> int:
 
 LIMITS = """\
 Of the small store two thirds are what does not grow with it: from 10,000 to 100,000 columns a column takes 2.6 µs, and 50 ms are left,
-which have not been taken apart. Next to try: fewer round trips, with the heads and their contents in one."""
+which have not been divided further. Next to try: fewer round trips, with the heads and their contents in one."""
 
 BENCHMARK = Benchmark("neo4j-loading", ABOUT, run, LIMITS)
