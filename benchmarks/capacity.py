@@ -138,8 +138,7 @@ def measure_capacity(path: str, ids: list[str]) -> Capacity:
 
 def _prepare_graph(path: str) -> LiveGraph:
     live = LiveGraph.open(SqliteStore(path))
-    live.index.prepare_ids()
-    live.prepare_names()
+    live.prepare_lookup()
     return live
 
 

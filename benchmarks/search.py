@@ -91,8 +91,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     shape = SHAPES[size][-1]
     store = SqliteStore(str(meshes.copy(shape, "search.db")))
     live = LiveGraph.open(store)
-    live.index.prepare_ids()
-    live.prepare_names()
+    live.prepare_lookup()
     columns = [live.index.assets.get_key(node).name for node in live.index.assets.list_of_kind(AssetKind.COLUMN)[:1000]]
     words = sorted({word for name in columns for word in split_name(name)})
     chosen = random.Random(3)

@@ -108,7 +108,6 @@ def _measure_serve(store: Path, shape: Shape, seconds: float, rounds: int) -> It
         ours=searched.wall * 1000,
         reference=ready.wall * 1000,
         against="ready",
-        goal=None,
         more={"processor, ms": round(searched.cpu * 1000)},
     )
 

@@ -588,8 +588,8 @@ class LineageIndex:
 
     def collect_parts(self) -> dict[str, Part]:
         """All that the index knows, for a snapshot: arrays of its own, to be copied before it changes."""
-        names = {name: Part(array, len(array)) for name, array in self._collect_names().items()}
-        return {**collect_parts(self._loader), **self._lookup.collect_parts(), **names}
+        derived = {**self._lookup.collect_arrays(), **self._collect_names()}
+        return {**collect_parts(self._loader), **{name: Part(array, len(array)) for name, array in derived.items()}}
 
     @property
     def has_names(self) -> bool:

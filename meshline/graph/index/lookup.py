@@ -17,7 +17,7 @@ from meshline.graph.index.kernels import asset_ids
 from meshline.graph.index.kernels.jit import is_compiled
 from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.results import Flags, Ints
-from meshline.graph.index.snapshot_file import Array, Part, take_array
+from meshline.graph.index.snapshot_file import Array, add_prefix, select_arrays, take_array
 from meshline.graph.index.suggestions import NameText
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, compute_asset_id
 from meshline.graph.own_files import Unusable
@@ -101,19 +101,17 @@ class AssetLookup:
         for kind in (COLUMN, DATASET):
             self._get_ids(kind).list_candidates(0)
 
-    def collect_parts(self) -> dict[str, Part]:
+    def collect_arrays(self) -> dict[str, Array]:
         """The hashed ids, for a snapshot: see `index_state`."""
-        return {
-            f"ids.{kind}.{name}": Part(array, len(array))
-            for kind, ids in self._known.items()
-            for name, array in ids.collect_arrays().items()
-        }
+        known: dict[str, Array] = {}
+        for kind, ids in self._known.items():
+            known |= add_prefix(f"ids.{kind}", ids.collect_arrays())
+        return known
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Continue with these ids; those that are missing are hashed when they are needed. Raises Unusable."""
         for kind in range(len(KINDS)):
-            found = {name: array for name in _ID_ARRAYS if (array := arrays.get(f"ids.{kind}.{name}")) is not None}
-            if found:
+            if found := select_arrays(arrays, f"ids.{kind}"):
                 self._get_ids(kind).restore(found)
 
     def _get_ids(self, kind: int) -> _Ids:
